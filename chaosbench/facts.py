@@ -1,0 +1,114 @@
+"""Measured facts of a system: read from the shipped `measured` folder or the user's cache, never typed by hand.
+
+Facts belong to one identity (equations, parameters, size, initial rule). Facts whose identity differs from the definition's are ignored with a
+warning, so a changed equation can never be paired with an old measurement.
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from chaosbench.catalogue import systems_folder
+from chaosbench.dynamics.definition import SystemDefinition
+from chaosbench.dynamics.reader import read_definition
+from chaosbench.errors import DatasetError
+from chaosbench.folders import cache_folder, write_whole
+from chaosbench.identity import plain
+
+SCHEMA = 1
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A measured number or tuple with its standard error."""
+
+    value: float | tuple[float, ...]
+    standard_error: float | tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was measured of one system.
+
+    regime: chaotic, hyperchaotic, periodic, quasi-periodic, fixed point, conservative or transient. period: dominant period (median over components);
+    periods: per component. mean, standard_deviation, bounds (low, high): per component, angles by cosine and sine left out (NaN becomes null).
+    divergence: mean rate of volume change (maps: mean log|det J|), standard error beside it. lyapunov_time: 1 / largest exponent, None when that is
+    not positive by 3 standard errors. transient: time left out. method, integrator, seed, versions: how to repeat it.
+    """
+
+    schema: int
+    name: str
+    identity: str
+    regime: str
+    period: float
+    periods: tuple[float, ...]
+    mean: tuple[float, ...]
+    standard_deviation: tuple[float, ...]
+    bounds: tuple[tuple[float, float], ...]
+    divergence: Measured
+    lyapunov_spectrum: Measured
+    kaplan_yorke_dimension: Measured
+    lyapunov_time: float | None
+    transient: float
+    integrator: str
+    method: str
+    seed: int
+    versions: Mapping[str, str]
+
+
+def facts_to_json(facts: Facts) -> str:
+    """Return the file's text: sorted keys, one entry a line at the top level, shortest round-trip floats, a final newline."""
+    data = plain(asdict(facts))
+    lines = ",\n".join(f" {json.dumps(key)}: {json.dumps(data[key], sort_keys=True)}" for key in sorted(data))
+    return "{\n" + lines + "\n}\n"
+
+
+def facts_from_json(text: str, where: str) -> Facts:
+    """Return the Facts in `text`. Raises DatasetError naming `where` when the schema or a key is wrong."""
+    try:
+        data: dict[str, Any] = json.loads(text)
+    except json.JSONDecodeError as reason:
+        raise DatasetError(f"{where}: not JSON ({reason}); measure the system again") from reason
+    if data.get("schema") != SCHEMA:
+        raise DatasetError(f"{where}: schema {data.get('schema')!r}, this version reads {SCHEMA}; measure the system again")
+    wanted = {field.name for field in fields(Facts)}
+    if set(data) != wanted:
+        raise DatasetError(f"{where}: keys {sorted(set(data) ^ wanted)} are missing or unknown; measure the system again")
+    for key, value in data.items():
+        if isinstance(value, dict) and set(value) == {"value", "standard_error"}:
+            data[key] = Measured(_tuples(value["value"]), _tuples(value["standard_error"]))
+        elif isinstance(value, list):
+            data[key] = _tuples(value)
+    return Facts(**data)
+
+
+def load_facts(definition: SystemDefinition) -> Facts | None:
+    """Return the measured facts of exactly this definition, or None when there are none."""
+    shipped = systems_folder() / "measured" / f"{definition.name}.json"
+    if shipped.is_file():
+        facts = facts_from_json(shipped.read_text(), str(shipped))
+        if facts.identity == definition.identity:
+            return facts
+        if definition.path is not None and read_definition(definition.path).identity != facts.identity:
+            _log.warning("%s was measured for another identity of %s and is ignored; run scripts/measure_registry", shipped, definition.name)
+    cached = _cached(definition)
+    return facts_from_json(cached.read_text(), str(cached)) if cached.is_file() else None
+
+
+def save_facts(facts: Facts, path: Path | None = None) -> Path:
+    """Write `facts` to `path`, by default the user's cache, whole or not at all; return the path."""
+    target = path or cache_folder("measured", f"{facts.name}-{facts.identity[:16]}.json")
+    write_whole(target, facts_to_json(facts))
+    return target
+
+
+def _cached(definition: SystemDefinition) -> Path:
+    return cache_folder("measured", f"{definition.name}-{definition.identity[:16]}.json")
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else float("nan") if value == "nan" else value

@@ -1,0 +1,1 @@
+"""Forecasters: one a file, found by file stem; shared cores start with an underscore."""

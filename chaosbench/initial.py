@@ -1,0 +1,92 @@
+"""Seeded initial states: drawn by the definition's rule, projected onto level sets, and brought onto the attractor."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from chaosbench.dynamics.compile import CompiledSystem
+from chaosbench.dynamics.evaluation import evaluate_expressions
+from chaosbench.errors import DatasetError
+from chaosbench.integrators.base import InitialState
+from chaosbench.randomness import generator
+
+HISTORY_POINTS = 1025
+TRIES = 50
+
+
+def draw_initial(
+    system: CompiledSystem, *, seed: int, n: int, purpose: str = "initial", first: int = 0, attempt: int = 0, parameters: np.ndarray | None = None
+) -> InitialState:
+    """Return `n` initial states (B = n, D), trajectory `first + b` from its own random stream.
+
+    The stream is keyed by (seed, purpose, identity, trajectory, attempt): the draw of one trajectory does not depend on how many are drawn.
+    parameters: (n, P) when they differ between trajectories. Raises DatasetError when a level set cannot be reached.
+    """
+    definition = system.definition
+    streams = [generator(seed, purpose, definition.identity, (first + b) * TRIES + attempt) for b in range(n)]
+    rows = np.broadcast_to(system.parameter_values if parameters is None else parameters, (n, system.n_parameters))
+    if definition.initial.history is not None:
+        return _draw_history(system, streams, rows)
+    states = np.stack([_draw(system, stream, first + b) for b, stream in enumerate(streams)])
+    if definition.initial.on is not None:
+        states = np.stack([_on_level_set(system, definition.initial.on, state, rows[b], streams[b]) for b, state in enumerate(states)])
+    return InitialState(states)
+
+
+def _draw(system: CompiledSystem, stream: np.random.Generator, index: int) -> np.ndarray:
+    rule = system.definition.initial
+    if rule.points is not None:
+        return np.array(rule.points[index % len(rule.points)], dtype=np.float64)
+    if rule.box is not None:
+        low, high = (_spread_out(system, tuple(edge)) for edge in zip(*rule.box, strict=True))
+        return low + (high - low) * stream.random(system.dimension)
+    centre = _spread_out(system, rule.centre or (0.0,))
+    return centre + _spread_out(system, rule.spread) * stream.standard_normal(system.dimension)
+
+
+def _spread_out(system: CompiledSystem, per_variable: float | tuple[float, ...]) -> np.ndarray:
+    """Repeat one number per variable for all its cells: (variables,) or one number -> (D,)."""
+    variables = system.tape.variables
+    numbers = np.broadcast_to(np.asarray(per_variable, dtype=np.float64), (len(variables),))
+    return np.repeat(numbers, [variable.slots for variable in variables])
+
+
+def _draw_history(system: CompiledSystem, streams: list[np.random.Generator], rows: np.ndarray) -> InitialState:
+    rule = system.definition.initial
+    longest = max(float(np.max(system.lags(row))) for row in rows)
+    lags = np.linspace(longest, 0.0, HISTORY_POINTS)
+    offsets = np.stack([_spread_out(system, rule.spread) * stream.standard_normal(system.dimension) for stream in streams])
+    texts = rule.history or {}
+    columns = [texts[variable.name] for variable in system.tape.variables]
+    history = np.stack([evaluate_expressions(system.definition, columns, parameters=row, time=-lags) for row in rows])
+    history = history + offsets[:, None, :]
+    return InitialState(np.ascontiguousarray(history[:, -1]), history, lags)
+
+
+def _on_level_set(system: CompiledSystem, levels: Mapping, state: np.ndarray, row: np.ndarray, stream: np.random.Generator) -> np.ndarray:
+    """Move `state` to the level set by Gauss-Newton steps along the integrals' gradients; redraw when that fails."""
+    definition = system.definition
+    integrals = definition.integrals or {}
+    expressions = [integrals[name] for name in levels]
+    wanted = evaluate_expressions(definition, list(levels.values()), parameters=row)[0]
+    for _ in range(TRIES):
+        point = state.copy()
+        for _ in range(60):
+            residual = wanted - evaluate_expressions(definition, expressions, parameters=row, states=point[None])[0]
+            if np.abs(residual).max() <= 4e-16 * (1 + np.abs(wanted).max()):
+                return point
+            width = 1e-6 * (1 + np.abs(point))
+            probes = np.concatenate([point + np.diag(width), point - np.diag(width)])
+            values = evaluate_expressions(definition, expressions, parameters=row, states=probes)
+            gradient = ((values[: point.size] - values[point.size :]) / (2 * width[:, None])).T
+            step, *_ = np.linalg.lstsq(gradient, residual, rcond=None)
+            if not np.isfinite(step).all():
+                break
+            point = point + step
+        else:
+            if np.abs(residual).max() <= 1e-13 * (1 + np.abs(wanted).max()):
+                return point
+        state = _draw(system, stream, 0)
+    raise DatasetError(
+        f"{definition.name}: {TRIES} draws could not be moved onto {dict(zip(levels, wanted, strict=True))}; widen [initial] or change the level"
+    )

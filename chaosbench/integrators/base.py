@@ -1,0 +1,113 @@
+"""The contract of an integrator.
+
+1. `solve` returns states at exactly the requested times; column 0 of the states belongs to times[..., 0], and times[..., 0] is where
+   `initial` stands (an output there is the initial state itself).
+2. Misuse raises IntegrationError. Numerical failure never raises: the trajectory's status says what happened, its states are NaN
+   from the failure on, and the other trajectories are untouched.
+3. Results depend on the arguments alone: not on the number of threads, nor on which trajectories are solved together.
+4. `Solution.final` continues the run: solving on from it is the same trajectory to the integrator's tolerance.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from chaosbench.dynamics.compile import CompiledSystem
+
+
+class Status(IntEnum):
+    """How one trajectory ended. OK is 0 so that `status.any()` asks whether anything failed."""
+
+    OK = 0
+    BLOW_UP = 1
+    STEP_UNDERFLOW = 2
+    TOO_MANY_STEPS = 3
+    INTERRUPTED = 4
+
+    @property
+    def sentence(self) -> str:
+        """What happened, for a reader."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    Status.OK: "reached the last requested time",
+    Status.BLOW_UP: "a state became non-finite or exceeded 1e12 in absolute value: the trajectory escapes, or the step is too coarse",
+    Status.STEP_UNDERFLOW: "the step fell below 16 units in the last place of t: a singularity, a discontinuity, or a stiff problem",
+    Status.TOO_MANY_STEPS: "max_steps steps were taken before the last requested time: raise max_steps or loosen the tolerance",
+    Status.INTERRUPTED: "the run was interrupted before this trajectory finished",
+}
+
+
+@dataclass(frozen=True)
+class InitialState:
+    """Where a run starts.
+
+    states: (B, D) float64. history: (B, L, D) for delay systems, the state at `time - lags[l]`, or None. lags: (L,) uniform grid from
+    the largest lag down to 0, or None. history[:, -1] equals states.
+    """
+
+    states: np.ndarray
+    history: np.ndarray | None = None
+    lags: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What an integrator returns.
+
+    times: (T,) or (B, T). states: (B, T, D), NaN from a failure on. status: (B,) int8 of Status. evaluations, rejected: (B,) int64
+    counts of right-hand-side evaluations and rejected steps (a clock-free measure of work). events: None. final: the last state reached.
+    """
+
+    times: np.ndarray
+    states: np.ndarray
+    status: np.ndarray
+    evaluations: np.ndarray
+    rejected: np.ndarray
+    final: InitialState
+    events: None = None
+
+
+class Integrator(ABC):
+    """One method. Class attributes describe it; instances hold nothing."""
+
+    kinds: ClassVar[tuple[str, ...]]
+    order: ClassVar[int]
+    adaptive: ClassVar[bool]
+    conserves: ClassVar[tuple[str, ...]] = ()
+    source: ClassVar[str]
+
+    @abstractmethod
+    def solve(
+        self,
+        system: "CompiledSystem",
+        initial: InitialState,
+        times: np.ndarray,
+        *,
+        parameters: np.ndarray | None = None,
+        seed: int | None = None,
+        rtol: float = 1e-9,
+        atol: float = 1e-12,
+        max_steps: int = 10_000_000,
+        threads: int | None = None,
+        out: np.ndarray | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Solution:
+        """Solve all B trajectories at `times` and return a Solution.
+
+        Parameters
+        ----------
+        times: (T,) shared or (B, T), strictly increasing. For maps whole numbers (iteration counts).
+        parameters: (B, P) flat parameter vectors, one a trajectory; default the definition's.
+        seed: used by stochastic methods only; others ignore it.
+        rtol, atol: error per step, mixed relative and absolute; fixed-step methods and maps ignore them.
+        max_steps: attempted steps per trajectory before TOO_MANY_STEPS.
+        threads: worker threads, default all cores. out: (B, T, D) buffer to fill and return as `states`.
+        progress: called with (trajectories done, B).
+        """

@@ -1,0 +1,66 @@
+"""The contract of a metric: arrays in, one number per window, run or map out. It never sees a system and never returns NaN."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Scales:
+    """What a metric may know of the task.
+
+    dt: sampling interval. period: dominant period. lyapunov_time: 1 / largest exponent, or NaN when refused as a unit.
+    spectrum: (K,) Lyapunov exponents of the truth. standard_deviation: (D,) of the attractor, from training data, in the units of the answer.
+    floors: {metric: (value, spread)} of truth against independent truth. trust: (W,) seconds up to which each window's truth is believed.
+    """
+
+    dt: float
+    period: float
+    lyapunov_time: float
+    spectrum: np.ndarray
+    standard_deviation: np.ndarray
+    floors: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    trust: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a forecaster returned, after the harness's checks.
+
+    windows: values (W, S, H, D), climate: values (R, 1, T, D). failed_at: (W,) or (R,) first sample that was non-finite or beyond 10
+    standard deviations, or the length when none was; values from there on are NaN and must be scored as failed.
+    map: the fitted model as an AutonomousMap, for metrics that need "map"; start: context (C, D) to start it from.
+    """
+
+    values: np.ndarray
+    failed_at: np.ndarray
+    map: Any = None
+    start: np.ndarray | None = None
+
+
+class Metric(ABC):
+    """One metric.
+
+    needs: which answer it scores. better: "higher" or "lower". unit: of its value. failed_value: the score of a run that failed.
+    argument: what stands after "@" in a suite's metric list ("nrmse@1" is the metric nrmse with argument 1.0); None gives the default.
+    """
+
+    needs: ClassVar[Literal["windows", "climate", "map"]]
+    better: ClassVar[Literal["higher", "lower"]]
+    unit: ClassVar[str]
+    failed_value: ClassVar[float]
+    source: ClassVar[str]
+
+    def __init__(self, argument: float | None = None) -> None:
+        self.argument = argument
+
+    @abstractmethod
+    def score(self, answer: Answer, truth: np.ndarray | None, scales: Scales) -> np.ndarray:
+        """Return finite scores: (W,) for windows (truth (W, H, D)), (R,) for climate (truth (R, T, D)), (1,) for a map (truth None)."""
+
+    def censored(self, scores: np.ndarray, truth: np.ndarray, scales: Scales) -> np.ndarray:
+        """Return which of `scores` only say "at least this" (horizon or trust horizon reached); default none."""
+        return np.zeros(scores.shape, dtype=bool)

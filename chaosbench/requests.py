@@ -1,0 +1,96 @@
+"""A trajectory request, checked at the border: everything that decides the numbers, nothing that does not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from chaosbench.catalogue import load
+from chaosbench.dynamics.compile import CompiledSystem, compile_system
+from chaosbench.dynamics.definition import SystemDefinition
+from chaosbench.errors import DatasetError, nearest
+from chaosbench.facts import load_facts
+from chaosbench.integrators._choice import default_integrator
+from chaosbench.integrators.base import Integrator
+from chaosbench.timescale import MAP_PERIOD, estimate_period
+
+SAMPLES_PER_PERIOD = 100
+TRANSIENT_PERIODS = 100
+MAP_TRANSIENT = 1000
+
+
+@dataclass(frozen=True)
+class Request:
+    """A checked trajectory request: everything that decides the numbers, nothing that does not."""
+
+    system: CompiledSystem
+    integrator: Integrator
+    integrator_name: str
+    rows: np.ndarray
+    n_samples: int
+    seed: int
+    dt: float
+    transient: float
+    rtol: float
+    atol: float
+
+
+def method_name(integrator: Integrator) -> str:
+    """Return the catalogue name of an integrator: the stem of its file."""
+    return type(integrator).__module__.rpartition(".")[2]
+
+
+def checked_request(
+    definition: SystemDefinition,
+    n_trajectories: int,
+    n_samples: int,
+    seed: int,
+    dt: float | None,
+    transient: float | None,
+    parameters: Mapping[str, float | np.ndarray] | None,
+    integrator: str | Integrator | None,
+    rtol: float,
+    atol: float,
+    first: int,
+) -> Request:
+    """Return the checked request of `simulate`'s arguments; DatasetError says value, rule and fix."""
+    for name, count, least in (("n_trajectories", n_trajectories, 1), ("n_samples", n_samples, 1), ("first", first, 0)):
+        if isinstance(count, bool) or int(count) != count or count < least:
+            raise DatasetError(f"{name} = {count!r}: must be a whole number, at least {least}")
+    for name, number, positive in (("dt", dt, True), ("transient", transient, False), ("rtol", rtol, True), ("atol", atol, True)):
+        if number is not None and not (np.isfinite(number) and (number > 0 if positive else number >= 0)):
+            raise DatasetError(f"{name} = {number!r}: must be finite and {'positive' if positive else 'not negative'}")
+    scalars = {name: float(value) for name, value in (parameters or {}).items() if np.ndim(value) == 0}
+    system = compile_system(definition.with_parameters(scalars) if scalars else definition)
+    rows = np.tile(system.parameter_values, (n_trajectories, 1))
+    for name, value in (parameters or {}).items():
+        if np.ndim(value) == 0:
+            continue
+        if name not in system.definition.parameter_names:
+            raise DatasetError(f"parameters: unknown name {name!r}{nearest(name, system.definition.parameter_names)}")
+        if np.shape(value) != (n_trajectories,) or not np.isfinite(value).all():
+            raise DatasetError(f"parameters[{name!r}]: shape {np.shape(value)} given; one finite number a trajectory, ({n_trajectories},), is needed")
+        rows[:, system.definition.parameter_names.index(name)] = value
+    method = integrator if isinstance(integrator, Integrator) else load("integrators", integrator)() if integrator else default_integrator(definition)
+    if definition.kind not in method.kinds:
+        raise DatasetError(f"integrator {method_name(method)} takes {', '.join(method.kinds)}; {definition.name} is of kind {definition.kind}")
+    if definition.kind == "maps" and dt not in (None, 1, 1.0):
+        raise DatasetError(f"dt = {dt!r}: a map is sampled once an iteration; leave dt out")
+    step = dt if dt is not None else MAP_PERIOD if definition.kind == "maps" else _period(system) / SAMPLES_PER_PERIOD
+    wait = default_transient(system) if transient is None else float(transient)
+    return Request(system, method, method_name(method), rows, int(n_samples), seed, float(step), wait, rtol, atol)
+
+
+def _period(system: CompiledSystem) -> float:
+    facts = load_facts(system.definition)
+    return facts.period if facts is not None else estimate_period(system)
+
+
+def default_transient(system: CompiledSystem) -> float:
+    """Return the time to leave out: measured, else 100 periods (maps 1000 iterations); 0 for conservative systems, which have no transient."""
+    if system.definition.conservative:
+        return 0.0
+    if system.definition.kind == "maps":
+        return float(MAP_TRANSIENT)
+    facts = load_facts(system.definition)
+    return facts.transient if facts is not None else TRANSIENT_PERIODS * estimate_period(system)

@@ -1,0 +1,89 @@
+"""Bring drawn states onto the attractor: integrate over the transient, redraw what escapes, wrap angles."""
+
+import numpy as np
+
+from chaosbench.dynamics.compile import CompiledSystem
+from chaosbench.errors import DatasetError
+from chaosbench.initial import TRIES, draw_initial
+from chaosbench.integrators._choice import default_integrator
+from chaosbench.integrators.base import InitialState, Status
+from chaosbench.requests import Request, default_transient, method_name
+
+
+def on_attractor(
+    system: CompiledSystem,
+    *,
+    n: int,
+    seed: int,
+    purpose: str,
+    transient: float | None = None,
+    parameters: np.ndarray | None = None,
+    rtol: float = 1e-9,
+    atol: float = 1e-12,
+    threads: int | None = None,
+    first: int = 0,
+) -> InitialState:
+    """Return `n` states on the attractor: drawn with (seed, purpose, first + b), transient removed. Raises DatasetError as `simulate` does."""
+    rows = np.broadcast_to(system.parameter_values if parameters is None else parameters, (n, system.n_parameters))
+    integrator = default_integrator(system.definition)
+    wait = default_transient(system) if transient is None else float(transient)
+    request = Request(system, integrator, method_name(integrator), np.ascontiguousarray(rows), 1, seed, 1.0, wait, rtol, atol)
+    return settle(request, seed, purpose, first, threads)[0]
+
+
+def settle(request: Request, seed: int, purpose: str, first: int, threads: int | None) -> tuple[InitialState, np.ndarray]:
+    """Draw, integrate over the transient, redraw what escaped; return the settled states and the number of rejected draws (B,)."""
+    n = len(request.rows)
+    pending = np.arange(n)
+    rejected = np.zeros(n, dtype=np.int64)
+    settled: InitialState | None = None
+    for attempt in range(TRIES):
+        draws = [
+            draw_initial(request.system, seed=seed, n=1, purpose=purpose, first=first + int(b), attempt=attempt, parameters=request.rows[b : b + 1])
+            for b in pending
+        ]
+        drawn = InitialState(
+            np.concatenate([draw.states for draw in draws]),
+            np.concatenate([draw.history for draw in draws if draw.history is not None]) if draws[0].history is not None else None,
+            draws[0].lags,
+        )
+        ended, failed = _after_transient(request, drawn, request.rows[pending], threads)
+        if settled is None:
+            settled = InitialState(ended.states.copy(), None if ended.history is None else ended.history.copy(), ended.lags)
+        else:
+            settled.states[pending] = ended.states
+            if settled.history is not None and ended.history is not None:
+                settled.history[pending] = ended.history
+        rejected[pending[failed]] += 1
+        pending = pending[failed]
+        if not pending.size:
+            return _wrapped(settled, request.system.periods), rejected
+    raise DatasetError(
+        f"{request.system.definition.name}: trajectory {first + int(pending[0])} left the attractor in {TRIES} draws from [initial]; "
+        "narrow the initial rule, shorten the transient, or change the parameters"
+    )
+
+
+def _after_transient(request: Request, drawn: InitialState, rows: np.ndarray, threads: int | None) -> tuple[InitialState, np.ndarray]:
+    if request.transient <= 0:
+        return drawn, np.zeros(len(rows), dtype=bool)
+    span = np.array([0.0, request.transient])
+    solution = request.integrator.solve(
+        request.system, drawn, span, parameters=np.ascontiguousarray(rows), rtol=request.rtol, atol=request.atol, threads=threads
+    )
+    return solution.final, solution.status != Status.OK
+
+
+def _wrapped(initial: InitialState, periods: np.ndarray) -> InitialState:
+    """Bring every angle into [0, period), history and present by the same whole number of turns."""
+    angles = np.flatnonzero(~np.isnan(periods))
+    if not angles.size:
+        return initial
+    states = initial.states.copy()
+    history = None if initial.history is None else initial.history.copy()
+    for index in angles:
+        turns = np.floor(states[:, index] / periods[index]) * periods[index]
+        states[:, index] -= turns
+        if history is not None:
+            history[:, :, index] -= turns[:, None]
+    return InitialState(states, history, initial.lags)

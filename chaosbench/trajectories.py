@@ -1,0 +1,153 @@
+"""Trajectories: seeded initial states on the attractor, transient removed, labelled states with provenance.
+
+Trajectory b of a request depends on (seed, first + b, definition, sampling, integrator) alone: not on how many are made together, nor on threads.
+"""
+
+import platform
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+
+import numpy as np
+import xarray as xr
+
+from chaosbench.catalogue import load, names
+from chaosbench.dynamics.definition import SystemDefinition
+from chaosbench.identity import canonical_json, sha256_of
+from chaosbench.integrators.base import InitialState, Integrator
+from chaosbench.requests import Request, checked_request
+from chaosbench.settling import settle
+
+FORMAT = 1
+_AGREEMENT = 0.01
+
+Progress = Callable[[float, str], None]
+
+
+def simulate(
+    definition: SystemDefinition,
+    *,
+    n_trajectories: int,
+    n_samples: int,
+    seed: int,
+    dt: float | None = None,
+    transient: float | None = None,
+    parameters: Mapping[str, float | np.ndarray] | None = None,
+    integrator: str | Integrator | None = None,
+    rtol: float = 1e-9,
+    atol: float = 1e-12,
+    certify: bool = False,
+    threads: int | None = None,
+    first: int = 0,
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Return a dataset of trajectories on the attractor (or level set) of `definition`.
+
+    Parameters
+    ----------
+    n_trajectories, n_samples: B and T, both at least 1. seed: decides every draw; trajectories first .. first + B - 1 of that seed are made.
+    dt: sampling interval in the system's time unit; None means a hundredth of the dominant period (maps: 1 iteration).
+    transient: time left out before the first sample; None means 100 periods (maps: 1000 iterations), 0 for conservative systems.
+    parameters: name -> number, or array (B,) for one value a trajectory. integrator: a catalogue name, an instance, or None for the default.
+    rtol, atol: error per step. certify: integrate a second time with another method and store `trust_horizon`.
+    threads: default all cores. progress: called with (fraction done, sentence).
+
+    Returns
+    -------
+    xr.Dataset with state (trajectory, time, component), initial, parameters, status, trust_horizon, for delays history (trajectory, lag, component).
+    Angles are stored wrapped into [0, period). A trajectory that failed is NaN from there on and its status says why.
+
+    Raises
+    ------
+    DatasetError for impossible requests, or when 50 draws in a row leave the attractor during the transient.
+    """
+    report = progress or _silent
+    request = checked_request(definition, n_trajectories, n_samples, seed, dt, transient, parameters, integrator, rtol, atol, first)
+    report(0.0, f"transient of {definition.name}")
+    initial, rejected = settle(request, seed, "initial", first, threads)
+    times = request.dt * np.arange(n_samples)
+    report(0.3, f"{n_trajectories} trajectories of {n_samples} samples")
+    solution = request.integrator.solve(request.system, initial, times, parameters=request.rows, rtol=rtol, atol=atol, threads=threads)
+    trust = np.full(n_trajectories, np.nan)
+    if certify:
+        report(0.6, "second integration for the trust horizon")
+        trust = _trust_horizon(request, initial, times, solution.states, threads)
+    report(1.0, "done")
+    return _dataset(request, initial, times, solution.states, solution.status, trust, rejected, first, certify)
+
+
+def recipe_of(request: Request, certified: bool) -> dict[str, object]:
+    """Return the recipe as JSON data: from it and this version the numbers can be made again, whatever the number of trajectories."""
+    definition = request.system.definition
+    return {
+        "system": definition.name,
+        "identity": definition.identity,
+        "kind": definition.kind,
+        "seed": request.seed,
+        "samples": request.n_samples,
+        "dt": request.dt,
+        "transient": request.transient,
+        "integrator": request.integrator_name,
+        "rtol": request.rtol,
+        "atol": request.atol,
+        "certified": certified,
+    }
+
+
+def _trust_horizon(request: Request, initial: InitialState, times: np.ndarray, states: np.ndarray, threads: int | None) -> np.ndarray:
+    """Time up to which a second method agrees within 1 % of each component's standard deviation; maps are exact iterations and trusted throughout."""
+    if request.system.definition.kind == "maps":
+        return np.full(len(states), times[-1])
+    others = [load("integrators", name) for name in names("integrators") if name != request.integrator_name]
+    best = max((method for method in others if request.system.definition.kind in method.kinds), key=lambda method: method.order)
+    second = best().solve(request.system, initial, times, parameters=request.rows, rtol=request.rtol / 10, atol=request.atol / 10, threads=threads)
+    scale = np.nanstd(states, axis=1, keepdims=True) + 1e-300
+    apart = ~(np.nanmax(np.abs(states - second.states) / scale, axis=2) <= _AGREEMENT)
+    return np.where(apart.any(axis=1), times[np.maximum(np.argmax(apart, axis=1) - 1, 0)], times[-1])
+
+
+def _dataset(
+    request: Request,
+    initial: InitialState,
+    times: np.ndarray,
+    states: np.ndarray,
+    status: np.ndarray,
+    trust: np.ndarray,
+    rejected: np.ndarray,
+    first: int,
+    certified: bool,
+) -> xr.Dataset:
+    definition = request.system.definition
+    for index in np.flatnonzero(~np.isnan(request.system.periods)):
+        period = request.system.periods[index]
+        column = states[:, :, index]
+        column -= np.floor(column / period) * period
+    variables: dict[str, object] = {
+        "state": (("trajectory", "time", "component"), states),
+        "initial": (("trajectory", "component"), initial.states),
+        "parameters": (("trajectory", "parameter"), request.rows),
+        "status": (("trajectory",), np.asarray(status, dtype=np.int8)),
+        "trust_horizon": (("trajectory",), trust),
+        "rejected_draws": (("trajectory",), rejected),
+    }
+    coordinates: dict[str, object] = {
+        "trajectory": np.arange(first, first + len(states)),
+        "time": times,
+        "component": np.array(request.system.components, dtype=object),
+        "parameter": np.array(definition.parameter_names, dtype=object),
+    }
+    if initial.history is not None and initial.lags is not None:
+        variables["history"] = (("trajectory", "lag", "component"), initial.history)
+        coordinates["lag"] = initial.lags
+    recipe = recipe_of(request, certified)
+    provenance = {
+        "format": FORMAT,
+        "recipe": recipe,
+        "recipe_sha256": sha256_of(recipe),
+        "versions": {name: version(name) for name in ("chaosbench", "numpy", "numba", "llvmlite")},
+        "platform": {"machine": platform.machine(), "libc": "-".join(platform.libc_ver())},
+    }
+    return xr.Dataset(variables, coordinates, {"chaosbench": canonical_json(provenance)})
+
+
+def _silent(fraction: float, sentence: str) -> None:
+    """Report nothing."""
