@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from chaosbench.dynamics.compile import CompiledSystem
-from chaosbench.dynamics.evaluation import evaluate_expressions
 from chaosbench.errors import DatasetError
+from chaosbench.expressions.constants import constant_value
+from chaosbench.expressions.tree import Expression
 from chaosbench.integrators.base import InitialState
 from chaosbench.randomness import generator
 
@@ -55,38 +56,48 @@ def _draw_history(system: CompiledSystem, streams: list[np.random.Generator], ro
     rule = system.definition.initial
     longest = max(float(np.max(system.lags(row))) for row in rows)
     lags = np.linspace(longest, 0.0, HISTORY_POINTS)
+    histories: dict[bytes, np.ndarray] = {}
+    for row in rows:
+        if row.tobytes() not in histories:
+            histories[row.tobytes()] = _history(system, row, -lags)
     offsets = np.stack([_spread_out(system, rule.spread) * stream.standard_normal(system.dimension) for stream in streams])
-    texts = rule.history or {}
-    columns = [texts[variable.name] for variable in system.tape.variables]
-    history = np.stack([evaluate_expressions(system.definition, columns, parameters=row, time=-lags) for row in rows])
-    history = history + offsets[:, None, :]
+    history = np.stack([histories[row.tobytes()] for row in rows]) + offsets[:, None, :]
     return InitialState(np.ascontiguousarray(history[:, -1]), history, lags)
 
 
-def _on_level_set(system: CompiledSystem, levels: Mapping, state: np.ndarray, row: np.ndarray, stream: np.random.Generator) -> np.ndarray:
+def _history(system: CompiledSystem, row: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Return (L, D): the history expressions at `times` <= 0 with the parameters of one trajectory."""
+    definition = system.definition
+    names = dict(zip(definition.parameter_names, row, strict=True))
+    texts = definition.initial.history or {}
+    columns = [
+        [constant_value(texts[variable.name], {**names, "t": float(time)}, where=f"{definition.label}: initial.history") for time in times]
+        for variable in system.tape.variables
+    ]
+    return np.array(columns).T
+
+
+def _on_level_set(
+    system: CompiledSystem, levels: Mapping[str, Expression], state: np.ndarray, row: np.ndarray, stream: np.random.Generator
+) -> np.ndarray:
     """Move `state` to the level set by Gauss-Newton steps along the integrals' gradients; redraw when that fails."""
     definition = system.definition
     integrals = definition.integrals or {}
-    expressions = [integrals[name] for name in levels]
-    wanted = evaluate_expressions(definition, list(levels.values()), parameters=row)[0]
+    quantities = [system.quantity(integrals[name]) for name in levels]
+    names = {**definition.scalars, **dict(zip(definition.parameter_names, row, strict=True))}
+    wanted = np.array([constant_value(level, names, where=f"{definition.label}: initial.on") for level in levels.values()])
+    tolerance = 1e-14 * (1 + np.abs(wanted).max())
+
     for _ in range(TRIES):
         point = state.copy()
         for _ in range(60):
-            residual = wanted - evaluate_expressions(definition, expressions, parameters=row, states=point[None])[0]
-            if np.abs(residual).max() <= 4e-16 * (1 + np.abs(wanted).max()):
+            residual = wanted - np.array([float(quantity.value(point[None], row)[0]) for quantity in quantities])
+            if np.abs(residual).max() <= tolerance:
                 return point
-            width = 1e-6 * (1 + np.abs(point))
-            probes = np.concatenate([point + np.diag(width), point - np.diag(width)])
-            values = evaluate_expressions(definition, expressions, parameters=row, states=probes)
-            gradient = ((values[: point.size] - values[point.size :]) / (2 * width[:, None])).T
-            step, *_ = np.linalg.lstsq(gradient, residual, rcond=None)
-            if not np.isfinite(step).all():
+            gradient = np.concatenate([quantity.gradient(point[None], row) for quantity in quantities])
+            if not np.isfinite(gradient).all() or not np.isfinite(residual).all():
                 break
-            point = point + step
-        else:
-            if np.abs(residual).max() <= 1e-13 * (1 + np.abs(wanted).max()):
-                return point
+            point = point + np.linalg.lstsq(gradient, residual, rcond=None)[0]
         state = _draw(system, stream, 0)
-    raise DatasetError(
-        f"{definition.name}: {TRIES} draws could not be moved onto {dict(zip(levels, wanted, strict=True))}; widen [initial] or change the level"
-    )
+    level = dict(zip(levels, wanted, strict=True))
+    raise DatasetError(f"{definition.name}: {TRIES} draws could not be moved onto {level}; widen [initial] or change the level")

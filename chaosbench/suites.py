@@ -56,7 +56,9 @@ class TaskSpec:
         if self.climate_runs == 1:
             raise TaskError(f"{where}: climate_runs = 1: the floor needs two true runs to compare; give at least 2, or 0 for no climate")
         if self.training_samples // self.training_trajectories < 2:
-            raise TaskError(f"{where}: training_samples = {self.training_samples} over {self.training_trajectories} trajectories leaves fewer than 2 each")
+            raise TaskError(
+                f"{where}: training_samples = {self.training_samples} over {self.training_trajectories} trajectories leaves fewer than 2 each"
+            )
 
     @property
     def label(self) -> str:
@@ -67,7 +69,8 @@ class TaskSpec:
         """Return the recipe as JSON data; keys at their default are left out, so that a later optional key changes no old hash."""
         data = {field.name: getattr(self, field.name) for field in fields(self)}
         kept = {key: value for key, value in data.items() if value != _DEFAULTS.get(key, MISSING)}
-        return kept | ({"parameters": dict(self.parameters)} if self.parameters else {})
+        plain = {"parameters": dict(self.parameters), "view": list(self.view)}
+        return kept | {key: value for key, value in plain.items() if value}
 
 
 _DEFAULTS = {field.name: field.default for field in fields(TaskSpec) if field.default is not MISSING}
@@ -133,6 +136,10 @@ def metric_from(label: str) -> Metric:
     return metric
 
 
+def _folder() -> Path:
+    return data_folder("_suites", "leaderboard/suites")
+
+
 def suite_names() -> tuple[str, ...]:
     """Return the sorted names of the suites that come with the package."""
     return tuple(sorted(path.stem for path in _folder().glob("*.toml")))
@@ -176,7 +183,7 @@ def _task_from_data(data: Any, where: str) -> TaskSpec:
     _check_keys(data, types, set(_DEFAULTS), where)
     values = dict(data)
     if "parameters" in values:
-        _check_keys(values["parameters"], {key: number for key in values["parameters"]}, set(), f"{where}.parameters")
+        _check_keys(values["parameters"], dict.fromkeys(values["parameters"], number), set(), f"{where}.parameters")
         values["parameters"] = tuple(sorted((key, float(value)) for key, value in values["parameters"].items()))
     if "view" in values:
         values["view"] = tuple(_texts(values["view"], f"{where}.view"))
@@ -198,7 +205,7 @@ def _check_keys(data: Mapping[str, Any], types: Mapping[str, Any], optional: set
         raise TaskError(f"{where}: {missing[0]} is missing; add it (needed are {', '.join(key for key in types if key not in optional)})")
 
 
-def _texts(values: list, where: str) -> list[str]:
+def _texts(values: list[Any], where: str) -> list[str]:
     for value in values:
         if not isinstance(value, str):
             raise TaskError(f"{where}: {value!r}: must be text")

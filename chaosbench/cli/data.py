@@ -55,7 +55,14 @@ def generate(
             threads=threads,
             progress=lambda done, total: report(done / total, f"{done} of {total} trajectories"),
         )
-    result = {"path": str(output), "system": definition.name, "trajectories": trajectories, "samples": samples, "seed": seed, "content_sha256": content}
+    result = {
+        "path": str(output),
+        "system": definition.name,
+        "trajectories": trajectories,
+        "samples": samples,
+        "seed": seed,
+        "content_sha256": content,
+    }
     if json:
         echo_json(result)
     else:

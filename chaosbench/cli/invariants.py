@@ -32,7 +32,9 @@ def invariants(
     if target_error is None and duration is None:
         target_error = 0.005
     measured = read_subject(subject, settings(set_ or []), dt)
-    chosen = [name.strip() for name in what.split(",")] if what else [name for name in names("invariants") if _fits(load("invariants", name), measured)]
+    chosen = (
+        [name.strip() for name in what.split(",")] if what else [name for name in names("invariants") if _fits(load("invariants", name), measured)]
+    )
     if not chosen:
         raise InvariantError(f"{subject}: no invariant takes this subject")
     estimates: dict[str, Any] = {}
@@ -60,5 +62,3 @@ def _number(value: Any) -> str:
         shown = ", ".join(_number(item) for item in value[:8])
         return f"[{shown}{', ...' if len(value) > 8 else ''}]"
     return "none" if value is None else f"{value:.5g}"
-
-

@@ -1,6 +1,6 @@
 """`list`, `info` and `cite`."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -25,7 +25,9 @@ def list_(
     from chaosbench.catalogue import PLUGIN_KINDS, data_folder, names
 
     if what in PLUGIN_KINDS or what == "suites":
-        found = names(what) if what in PLUGIN_KINDS else tuple(sorted(path.stem for path in data_folder("_suites", "leaderboard/suites").glob("*.toml")))
+        found = (
+            names(what) if what in PLUGIN_KINDS else tuple(sorted(path.stem for path in data_folder("_suites", "leaderboard/suites").glob("*.toml")))
+        )
         if json:
             echo_json(list(found))
         else:
@@ -37,13 +39,13 @@ def list_(
     from chaosbench.catalogue import system_files
     from chaosbench.dynamics.reader import read_headline
 
-    rows: list[dict[str, Any]] = [read_headline(path) for path in system_files().values()]
-    rows = [row for row in rows if kind in (None, row["kind"]) and (tag is None or tag in row["tags"])]
+    rows = [read_headline(path) for path in system_files().values()]
+    rows = [row for row in rows if kind in (None, row.kind) and (tag is None or tag in row.tags)]
     if json:
-        echo_json(rows)
+        echo_json([{"name": row.name, "kind": row.kind, "dimension": row.dimension, "title": row.title, "tags": list(row.tags)} for row in rows])
     else:
         echo_table(
-            [[row["name"], row["kind"], str(row["dimension"]), row["title"], ", ".join(row["tags"])] for row in rows],
+            [[row.name, row.kind, str(row.dimension), row.title, ", ".join(row.tags)] for row in rows],
             ["name", "kind", "dimension", "title", "tags"],
         )
 

@@ -1,0 +1,184 @@
+"""One cell: one forecaster, one task, one seed. Fit, forecast, check, score; and the file that lets a later run skip it."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chaosbench.answers import Checked, Failure, attempt, check
+from chaosbench.entrants import UNKNOWN_SOURCE, Entrant
+from chaosbench.errors import RecordError
+from chaosbench.folders import write_whole
+from chaosbench.forecasters.base import Budget, Forecaster, Training
+from chaosbench.identity import canonical_json, sha256_of
+from chaosbench.records import Windows, read_windows, windows_sha256, write_windows
+from chaosbench.scoring import Answers, score
+from chaosbench.suites import Suite, TaskSpec
+from chaosbench.tasks import Plan, Prepared, plan, prepare
+
+SCORING = "1"  # part of every cell's key and every record: raise it when any score could change
+_REMEMBERED = 16
+
+
+@dataclass(frozen=True)
+class Job:
+    """What decides a cell's numbers, and where finished cells are kept (`cache`, or None)."""
+
+    entrant: Entrant
+    suite: Suite
+    spec: TaskSpec
+    seed: int
+    device: str
+    cache: Path | None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A finished cell: its entry in the record, its per-window arrays, what stays outside the hash, and whether it was read from the cache."""
+
+    entry: Mapping[str, Any]
+    windows: Windows
+    volatile: Mapping[str, Any]
+    reused: bool = False
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def prepared_task(spec: TaskSpec, suite: Suite) -> Prepared:
+    """Return the prepared task, remembered within this process so that all forecasters and seeds share its data and its truth."""
+    return prepare(spec, suite)
+
+
+@lru_cache(maxsize=256)
+def planned_task(spec: TaskSpec, suite: Suite) -> Plan:
+    """Return the plan of a task, remembered within this process."""
+    return plan(spec, suite)
+
+
+def cell_key(job: Job) -> str:
+    """Return the identity of a cell: forecaster's source and options, task with system and facts, seed, metrics, device, scoring."""
+    who = job.entrant
+    forecaster = {"name": who.name, "version": who.version, "source": who.source_sha256, "options": who.options, "device": job.device}
+    task = planned_task(job.spec, job.suite).recipe()
+    return sha256_of({"forecaster": forecaster, "task": task, "seed": job.seed, "metrics": job.suite.metrics, "scoring": SCORING})
+
+
+def run_cell(job: Job) -> Cell:
+    """Return the finished cell of `job`: read from the cache when it is there and whole, otherwise computed and kept."""
+    keep = job.cache is not None and job.entrant.source_sha256 != UNKNOWN_SOURCE
+    if keep and (found := _read(job)) is not None:
+        return found
+    cell = _compute(job)
+    if keep:
+        _write(job, cell)
+    return cell
+
+
+def _compute(job: Job) -> Cell:
+    prepared = prepared_task(job.spec, job.suite)
+    volatile: dict[str, Any] = {"fit_seconds": None, "predict_seconds": None, "parameters": None, "traceback": ""}
+    answers = job.entrant.missing or _answers(job, prepared, volatile)
+    if isinstance(answers, Failure):
+        answers = Answers(answers, answers, answers)
+    entries, arrays, reasons = score(answers, prepared)
+    status, reason, volatile["traceback"] = _outcome(answers, reasons)
+    entry = {
+        "task": job.spec.label,
+        "system": prepared.plan.definition.name,
+        "system_identity": prepared.plan.definition.identity,
+        "time_unit": prepared.plan.time_unit,
+        "seed": job.seed,
+        "status": status,
+        "reason": reason,
+        "metrics": entries,
+        "windows_sha256": windows_sha256(arrays),
+    }
+    return Cell(entry, arrays, volatile)
+
+
+def _answers(job: Job, prepared: Prepared, volatile: dict[str, Any]) -> Answers | Failure:
+    """Fit and forecast; every call into the forecaster goes through `attempt`, with copies of the shared data."""
+    problem = replace(prepared.problem, device=job.device)
+    forecaster = attempt("construct", lambda: job.entrant.make(**job.entrant.options) if job.entrant.make else None)
+    if isinstance(forecaster, Failure):
+        return forecaster
+    refusal = attempt("unsupported", lambda: forecaster.unsupported(problem))
+    if isinstance(refusal, Failure):
+        return refusal
+    if refusal is not None:
+        return Failure("refused", str(refusal))
+    started = time.perf_counter()
+    fitted = attempt("fit", lambda: forecaster.fit(_copy(prepared.training), seed=job.seed, device=job.device, budget=Budget()))
+    volatile["fit_seconds"] = time.perf_counter() - started
+    if isinstance(fitted, Failure):
+        return fitted
+    started = time.perf_counter()
+    windows = _forecast(forecaster, prepared.contexts, problem.horizon, job.seed, prepared.limit, "forecast of the windows")
+    climate = _forecast(forecaster, prepared.climate_contexts, prepared.climate_length, job.seed, prepared.limit, "free run")
+    volatile["predict_seconds"] = time.perf_counter() - started
+    count = attempt("n_parameters", lambda: int(forecaster.n_parameters))
+    volatile["parameters"] = None if isinstance(count, Failure) else count
+    model = attempt("as_map", forecaster.as_map)
+    attempt("close", getattr(forecaster, "close", lambda: None))  # a worker process ends here, before the truth is made
+    return Answers(windows, climate, model)
+
+
+def _forecast(forecaster: Forecaster, contexts: np.ndarray, horizon: int, seed: int, limit: np.ndarray, what: str) -> Checked | Failure:
+    shape = (len(contexts), 1, horizon, contexts.shape[2])
+    if not len(contexts):
+        return Checked(np.zeros(shape), np.zeros(0, dtype=np.int64), 0)
+    raw = attempt(what, lambda: forecaster.forecast(contexts.copy(), horizon, n_samples=1, seed=seed))
+    return raw if isinstance(raw, Failure) else check(raw, shape, limit, what)
+
+
+def _copy(training: Training) -> Training:
+    """Foreign code may write into what it is given; the remembered data must stay as they are."""
+    validation = _copy(training.validation) if training.validation else None
+    return replace(training, states=[states.copy() for states in training.states], validation=validation)
+
+
+def _outcome(answers: Answers, reasons: list[str]) -> tuple[str, str, str]:
+    """Return status, reason and traceback of a cell: the first failure met, else "nonfinite" when any answer held such numbers, else "ok"."""
+    for answer in (answers.windows, answers.climate, answers.map):
+        if isinstance(answer, Failure):
+            return answer.status, answer.reason, answer.traceback
+    said = list(reasons)
+    n_nonfinite = 0
+    for answer, what in ((answers.windows, "windows"), (answers.climate, "free runs")):
+        if isinstance(answer, Checked):
+            n_nonfinite += answer.n_nonfinite
+            failed = int((answer.failed_at < answer.values.shape[2]).sum())
+            if failed:
+                earliest = int(answer.failed_at.min())
+                total, bad = len(answer.failed_at), answer.n_nonfinite
+                said.append(f"{failed} of {total} {what} left the attractor's range, the first at sample {earliest} ({bad} non-finite)")
+    return ("nonfinite" if n_nonfinite else "ok"), "; ".join(said), ""
+
+
+def _place(job: Job, cache: Path) -> Path:
+    return cache / "cells" / f"{cell_key(job)}.json"
+
+
+def _write(job: Job, cell: Cell) -> None:
+    """Keep a cell: arrays first, then its small file, each whole or not at all, so that an interrupt leaves no half cell behind."""
+    if job.cache is not None:
+        write_windows(cell.windows, job.cache)
+        body = {"entry": cell.entry, "volatile": cell.volatile}
+        write_whole(_place(job, job.cache), canonical_json({**body, "sha256": sha256_of(body)}))
+
+
+def _read(job: Job) -> Cell | None:
+    """Return the kept cell, or None when it is absent, half-written or damaged: it is then computed again."""
+    if job.cache is None:
+        return None
+    try:
+        data = json.loads(_place(job, job.cache).read_text(encoding="utf-8"))
+        if data.pop("sha256") != sha256_of(data):
+            return None
+        return Cell(data["entry"], read_windows(data["entry"]["windows_sha256"], job.cache), data["volatile"], reused=True)
+    except (OSError, ValueError, KeyError, AttributeError, RecordError):
+        return None

@@ -1,0 +1,85 @@
+"""`submit new`, `submit check` and `submit run`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chaosbench.cli.output import echo_json, echo_table, progress
+from chaosbench.errors import ForecasterError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to `app`."""
+    group = typer.Typer(help="Bring a forecaster of your own: a folder, checked and run in a process of its own.", no_args_is_help=True)
+    group.command()(new)
+    group.command()(check)
+    group.command()(run)
+    app.add_typer(group, name="submit")
+
+
+def new(folder: Annotated[Path, typer.Argument(help="Folder to make.")]) -> None:
+    """Make a folder with a working forecaster to start from."""
+    import shutil
+
+    from chaosbench.catalogue import data_folder
+
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ForecasterError(f"{folder}: exists already and is not an empty folder; choose another name")
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in sorted((data_folder("_site", "leaderboard/site") / "submission").glob("*.*")):
+        shutil.copyfile(path, folder / path.name)
+    typer.echo(f"{folder}: submission.toml and forecaster.py are there; edit them, then")
+    typer.echo(f"  chaosbench submit check {folder}")
+    typer.echo(f"  chaosbench submit run {folder}")
+
+
+def check(
+    folder: Annotated[Path, typer.Argument(help="Submission folder.")],
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Check a submission on two toy series in some seconds: shapes, determinism, batch invariance, refit. Non-zero exit when a rule is broken."""
+    from dataclasses import asdict
+
+    from chaosbench.submission_check import check_submission
+    from chaosbench.submissions import read_submission
+
+    submission = read_submission(folder)
+    with progress(f"check {submission.name}") as report:
+        findings = check_submission(submission, report)
+    if json:
+        echo_json({"name": submission.name, "sha256": submission.sha256, "findings": [asdict(finding) for finding in findings]})
+    else:
+        rows = [["holds" if finding.held else "BROKEN", finding.series, finding.rule, finding.seen] for finding in findings]
+        echo_table(rows, ["", "series", "rule", "seen"])
+    if not all(finding.held for finding in findings):
+        raise typer.Exit(1)
+
+
+def run(
+    folder: Annotated[Path, typer.Argument(help="Submission folder.")],
+    suite: Annotated[str, typer.Option(help="Suite name or path of a .toml file.")] = "smoke",
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the record and finished cells.")] = Path("records"),
+    seeds: Annotated[str, typer.Option(help="Comma-separated seeds.")] = "0",
+    fit_deadline: Annotated[float, typer.Option(help="Seconds one fit may take.")] = 600.0,
+    forecast_deadline: Annotated[float, typer.Option(help="Seconds one forecast call may take.")] = 300.0,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Evaluate a submission in a process of its own, with deadlines; writes its record. Exit code 3: finished with failed cells."""
+    from chaosbench.cli.evaluate import EXIT_FAILED_CELLS, _rows, _seeds
+    from chaosbench.evaluation import evaluate
+    from chaosbench.records import write_record
+    from chaosbench.submissions import entrant_class, read_submission
+
+    submission = read_submission(folder)
+    deadlines = {"fit_deadline": fit_deadline, "forecast_deadline": forecast_deadline}
+    with progress(f"run {submission.name}") as report:
+        record = evaluate(entrant_class(submission, **deadlines), suite, seeds=_seeds(seeds), cache=output / "cache", progress=report)
+    path = write_record(record, output)
+    if json:
+        echo_json({"forecaster": record.label, "record": str(path), "sha256": record.sha256, "cells": list(record.cells)})
+    else:
+        echo_table(_rows(record), ["task", "seed", "status", "scores (95 % interval)"])
+        typer.echo(f"{path} sha256 {record.sha256[:16]}")
+    if any(cell["status"] != "ok" for cell in record.cells):
+        raise typer.Exit(EXIT_FAILED_CELLS)

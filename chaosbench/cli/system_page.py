@@ -1,0 +1,109 @@
+"""A system as text and as JSON data for `info`."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from chaosbench.dynamics.definition import SystemDefinition
+from chaosbench.dynamics.parts import Parameter
+from chaosbench.expressions.latex import latex
+from chaosbench.expressions.text import to_text
+from chaosbench.facts import Facts, facts_to_json, load_facts
+from chaosbench.identity import plain
+
+
+def system_data(definition: SystemDefinition) -> dict[str, Any]:
+    """Return everything known of a system as JSON data; "measured" is null when nothing was measured yet."""
+    facts = load_facts(definition)
+    return {
+        "name": definition.name,
+        "kind": definition.kind,
+        "title": definition.title,
+        "summary": definition.summary,
+        "tags": list(definition.tags),
+        "aliases": list(definition.aliases),
+        "dimension": definition.dimension,
+        "components": list(definition.components),
+        "state": {entry.name: entry.meaning for entry in definition.state},
+        "parameters": {p.name: {"value": plain(p.value), "meaning": p.meaning, "unit": p.unit} for p in definition.parameters},
+        "size": None if definition.size is None else {definition.size[0]: definition.size[1]},
+        "hamiltonian": None if definition.hamiltonian is None else to_text(definition.hamiltonian),
+        "equations": {name: to_text(tree) for name, tree in definition.equations.items()},
+        "latex": {name: latex(tree) for name, tree in definition.equations.items()},
+        "identity": definition.identity,
+        "known": [
+            plain(
+                {"quantity": k.quantity, "value": k.value, "tolerance": k.tolerance, "source": k.source, "parameters": k.parameters, "note": k.note}
+            )
+            for k in definition.known
+        ],
+        "measured": None if facts is None else _facts_data(facts),
+        "variants": [plain({"name": v.name, "summary": v.summary, "parameters": v.parameters, "regime": v.regime}) for v in definition.variants],
+        "sources": [{"key": source.key, "cite": source.cite, "doi": source.doi} for source in definition.sources],
+    }
+
+
+def system_text(definition: SystemDefinition) -> str:
+    """Return the page of a system for a terminal."""
+    size = f", {definition.size[0]} = {definition.size[1]}" if definition.size else ""
+    lines = [f"{definition.title}  ({definition.name}: {definition.kind}, dimension {definition.dimension}{size})", definition.summary, ""]
+    if definition.hamiltonian is not None:
+        lines += ["Hamiltonian", f"  H = {to_text(definition.hamiltonian)}", ""]
+    lines += ["Equations"] + [f"  {_left(definition, entry.name)} = {to_text(definition.equations[entry.name])}" for entry in definition.state] + [""]
+    lines += ["State"] + [f"  {entry.name:<10} {entry.meaning}" for entry in definition.state] + [""]
+    lines += ["Parameters"] + [f"  {p.name:<10} {_value(p):<14} {p.meaning}" for p in definition.parameters] + [""]
+    facts = load_facts(definition)
+    lines += _measured(facts) if facts is not None else ["Measured", "  nothing yet for these parameters; `chaosbench invariants` measures", ""]
+    if definition.known:
+        lines += ["Published"]
+        for known in definition.known:
+            at = ", ".join(f"{name} = {value:g}" for name, value in {**(known.parameters or {}), **(known.size or {})}.items())
+            lines.append(f"  {_words(known.quantity)}: {_pair(known.value, known.tolerance)}{f' at {at}' if at else ''}  [{known.source}]")
+        lines.append("")
+    if definition.variants:
+        lines += ["Variants"] + [f"  {variant.name:<14} {variant.summary}" for variant in definition.variants] + [""]
+    lines += ["Sources"]
+    lines += [f"  [{source.key}] {source.cite}" + (f" https://doi.org/{source.doi}" if source.doi else "") for source in definition.sources]
+    return "\n".join([*lines, ""])
+
+
+def _left(definition: SystemDefinition, name: str) -> str:
+    entry = next(entry for entry in definition.state if entry.name == name)
+    symbol = f"{name}[i]" if entry.indexed else name
+    return f"{symbol} next" if definition.kind == "maps" else f"d{symbol}/dt"
+
+
+def _value(parameter: Parameter) -> str:
+    if isinstance(parameter.value, tuple):
+        return f"{len(parameter.value)} numbers"
+    return f"{parameter.value:.10g}" + (f" {parameter.unit}" if parameter.unit != "1" else "")
+
+
+def _measured(facts: Facts) -> list[str]:
+    spectrum, dimension = facts.lyapunov_spectrum, facts.kaplan_yorke_dimension
+    return [
+        "Measured",
+        f"  regime: {facts.regime}",
+        f"  Lyapunov exponents: {_pair(spectrum.value, spectrum.standard_error)}",
+        f"  Kaplan-Yorke dimension: {_pair(dimension.value, dimension.standard_error)}",
+        f"  dominant period: {facts.period:.4g}"
+        + (f", Lyapunov time: {facts.lyapunov_time:.4g}" if facts.lyapunov_time is not None else ", no Lyapunov time"),
+        f"  by {facts.method}",
+        "",
+    ]
+
+
+def _pair(value: float | Sequence[float], error: float | Sequence[float]) -> str:
+    values, errors = np.ravel(value), np.broadcast_to(np.ravel(error), np.ravel(value).shape)
+    shown = [f"{v:.6g} +- {e:.2g}" for v, e in zip(values[:6], errors[:6], strict=True)]
+    return ", ".join(shown) + (f", ... ({len(values)} in all)" if len(values) > 6 else "")
+
+
+def _words(quantity: str) -> str:
+    return quantity.replace("_", " ")
+
+
+def _facts_data(facts: Facts) -> Any:
+    return json.loads(facts_to_json(facts))

@@ -1,0 +1,125 @@
+"""The whole pipeline on a small suite: datasets, invariants, forecasters, records, page.
+
+Every finished piece is kept, so a repeated run continues.
+"""
+
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chaosbench.catalogue import load, names
+from chaosbench.dynamics.compile import compile_system
+from chaosbench.dynamics.reader import system
+from chaosbench.errors import StoreError
+from chaosbench.evaluation import evaluate
+from chaosbench.folders import write_whole
+from chaosbench.generation import generate
+from chaosbench.records import Record, write_record
+from chaosbench.seals import problems
+from chaosbench.site import build_page, page_data
+from chaosbench.suites import Suite, TaskSpec, read_suite
+
+SAMPLES = 2000
+TRAJECTORIES = 4
+RELATIVE_ERROR = 0.02
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the demo made: the page, the datasets with their content hashes, estimates by system, what the page says, records."""
+
+    page: Path
+    datasets: dict[str, str]
+    estimates: dict[str, dict[str, Any]]
+    verdicts: dict[str, str]
+    records: tuple[Record, ...]
+
+
+def run_demo(folder: Path, *, suite: str, progress: Progress, forecasters: Sequence[str] | None = None, workers: int | None = None) -> Outcome:
+    """Run the whole pipeline into `folder` and return what it made.
+
+    suite: name or path. forecasters: default every one in the catalogue; those whose extra is missing become "not installed" rows.
+    workers: processes, default one a core. Interrupted (KeyboardInterrupt) it keeps finished datasets, estimates and cells.
+    """
+    chosen = read_suite(suite)
+    folder.mkdir(parents=True, exist_ok=True)
+    datasets, estimates = {}, {}
+    for number, spec in enumerate(chosen.tasks):
+        share = number / len(chosen.tasks)
+        progress(0.15 * share, f"dataset of {spec.label}")
+        datasets[spec.label] = _dataset(folder / "datasets", spec)
+    for number, spec in enumerate(chosen.tasks):
+        share = number / len(chosen.tasks)
+        progress(0.15 + 0.2 * share, f"invariants of {spec.label}")
+        estimates[spec.label] = _estimates(folder / "invariants", spec)
+    wanted = list(forecasters or names("forecasters"))
+    records: dict[str, Record] = {}
+    with _pool(workers) as pool:
+        pending = {pool.submit(_record, name, chosen, folder / "cache"): name for name in wanted}
+        for done in as_completed(pending):
+            records[pending[done]] = done.result()
+            write_record(records[pending[done]], folder / "records")
+            progress(0.35 + 0.65 * len(records) / len(wanted), f"{len(records)} of {len(wanted)} forecasters: {pending[done]}")
+    ordered = tuple(records[name] for name in wanted)
+    page = build_page(ordered, folder)
+    verdicts = {view["task"] or "all systems": view["verdict"] for view in page_data(ordered)["views"]}
+    return Outcome(page, datasets, estimates, verdicts, ordered)
+
+
+def _dataset(folder: Path, spec: TaskSpec) -> str:
+    """Generate the task's dataset unless a whole one stands there; return its content hash."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{spec.label}.zarr"
+    if path.exists():
+        found = problems(path)
+        if found:
+            raise StoreError(f"{path}: {found[0]}; delete the folder and repeat")
+        content: str = json.loads((path / "COMPLETE.json").read_text())["content_sha256"]
+        return content
+    definition = system(spec.system, dict(spec.parameters))
+    return generate(definition, path, n_trajectories=TRAJECTORIES, n_samples=SAMPLES, seed=0)
+
+
+def _estimates(folder: Path, spec: TaskSpec) -> dict[str, Any]:
+    """Measure every invariant that needs equations, to 2 % of the scale of the motion, unless it was measured into this folder before."""
+    definition = system(spec.system, dict(spec.parameters))
+    path = folder / f"{spec.label}.json"
+    if path.is_file():
+        kept: dict[str, Any] = json.loads(path.read_text())
+        if kept["identity"] == definition.identity:
+            return dict(kept["estimates"])
+    compiled = compile_system(definition)
+    found: dict[str, Any] = {}
+    for name in names("invariants"):
+        invariant = load("invariants", name)
+        if invariant.requires == "system" and definition.kind in invariant.kinds:
+            found[name] = invariant().estimate(compiled, seed=0, target_error=RELATIVE_ERROR).to_json()
+    write_whole(path, json.dumps({"identity": definition.identity, "estimates": found}, allow_nan=False))
+    return found
+
+
+def _record(name: str, suite: Suite, cache: Path) -> Record:
+    return evaluate(name, suite, cache=cache)
+
+
+@contextmanager
+def _pool(workers: int | None) -> Iterator[Executor]:
+    """Processes that use one thread each for linear algebra, so that workers times threads is the number of cores."""
+    kept = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = kept or "1"
+    pool = ProcessPoolExecutor(workers or os.cpu_count() or 1, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        yield pool
+        pool.shutdown()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        if kept is None:
+            del os.environ["OMP_NUM_THREADS"]

@@ -1,0 +1,118 @@
+"""Evaluate one forecaster on one suite: every task and seed is a cell, every cell ends with a status, finished cells are kept."""
+
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, as_completed
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from chaosbench import __version__
+from chaosbench.cells import SCORING, Cell, Job, run_cell
+from chaosbench.entrants import entrant
+from chaosbench.errors import TaskError
+from chaosbench.forecasters.base import Forecaster
+from chaosbench.records import Record
+from chaosbench.suites import Suite, read_suite
+
+Progress = Callable[[float, str], None]
+_VERSIONED = ("numpy", "scipy", "numba", "llvmlite", "torch")
+
+
+def evaluate(
+    forecaster: str | Path | type[Forecaster] | Callable[..., Forecaster],
+    suite: str | Path | Suite,
+    *,
+    device: str = "cpu",
+    seeds: Sequence[int] = (0,),
+    executor: Executor | None = None,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+    options: Mapping[str, Any] = {},
+) -> Record:
+    """Return the record of `forecaster` on every task of `suite`, once for each seed.
+
+    Parameters
+    ----------
+    forecaster: catalogue name, path of a .py file, Forecaster class, or a callable that returns a fresh instance. options: its constructor arguments.
+    suite: name, path of a .toml file, or a Suite. seeds: of the forecaster; the data depend on the suite's seed alone.
+    device: passed to the forecaster. executor: any concurrent.futures.Executor; None runs the cells here, one after the other.
+    cache: folder of finished cells; a cell found there whole, with the same forecaster source, options, task, metrics and device, is not run again.
+    progress: called with (fraction done, sentence) after each cell.
+
+    Returns
+    -------
+    Record: never shorter than tasks x seeds. A forecaster that raises, refuses, times out or answers nonsense has that as the status of the cell and
+    scores the declared failed values.
+
+    Raises
+    ------
+    TaskError, CatalogueError, MetricError for misuse; KeyboardInterrupt passes through with finished cells kept.
+    """
+    suite = suite if isinstance(suite, Suite) else read_suite(suite)
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise TaskError(f"seeds = {tuple(seeds)!r}: give at least one seed, none twice")
+    who = entrant(forecaster, options)
+    jobs = [Job(who, suite, spec, int(seed), device, cache) for spec in suite.tasks for seed in seeds]
+    started = time.perf_counter()
+    cells: dict[int, Cell] = {}
+    for index, cell in _finished(jobs, executor):
+        cells[index] = cell
+        if progress is not None:
+            word = "kept" if cell.reused else cell.entry["status"]
+            progress(len(cells) / len(jobs), f"{who.name} on {cell.entry['task']}, seed {cell.entry['seed']}: {word}")
+    ordered = [cells[index] for index in range(len(jobs))]
+    return Record(
+        identity={
+            "forecaster": who.name,
+            "version": who.version,
+            "source_sha256": who.source_sha256,
+            "options": dict(who.options),
+            "suite": suite.name,
+            "suite_sha256": suite.sha256,
+            "scoring": SCORING,
+        },
+        cells=tuple(cell.entry for cell in ordered),
+        environment=_environment(device),
+        volatile={
+            "seconds": time.perf_counter() - started,
+            "cells": {f"{cell.entry['task']}/{cell.entry['seed']}": dict(cell.volatile) for cell in ordered},
+        },
+        windows={cell.entry["windows_sha256"]: cell.windows for cell in ordered},
+    )
+
+
+def _finished(jobs: Sequence[Job], executor: Executor | None) -> Iterator[tuple[int, Cell]]:
+    """Yield (index, cell) as cells finish. On an error or interrupt, cells not yet started are cancelled."""
+    if executor is None:
+        for index, job in enumerate(jobs):
+            yield index, run_cell(job)
+        return
+    futures = {executor.submit(run_cell, job): index for index, job in enumerate(jobs)}
+    try:
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _environment(device: str) -> dict[str, Any]:
+    """Return where a record was made: not part of its hash."""
+    return {
+        "chaosbench": __version__,
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "processors": os.cpu_count(),
+        "device": device,
+        "packages": {name: found for name in _VERSIONED if (found := _version(name)) is not None},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

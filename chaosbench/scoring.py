@@ -1,0 +1,116 @@
+"""From answers to scores: one number a window, one line a metric. Failures score their declared value and are counted, never dropped."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chaosbench.answers import Checked, Failure, attempt
+from chaosbench.dynamics.autonomous import AutonomousMap
+from chaosbench.errors import MetricError
+from chaosbench.metrics._units import unit_of_time
+from chaosbench.metrics.base import Answer, Metric, Scales
+from chaosbench.resampling import Aggregate, aggregate, interval, resampled
+from chaosbench.suites import metric_from
+from chaosbench.tasks import Prepared
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What one fitted forecaster gave for one task: windows and free runs, each checked or failed, and its map if it has one."""
+
+    windows: Checked | Failure
+    climate: Checked | Failure
+    map: AutonomousMap | Failure | None
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores (N,) of one metric with masks of failed and censored entries."""
+
+    values: np.ndarray
+    failed: np.ndarray
+    censored: np.ndarray
+
+
+def aggregate_of(metric: Metric) -> Aggregate:
+    """Return how scores of `metric` become one number: the median, unless the metric declares another."""
+    kind: Aggregate = getattr(metric, "aggregate", "median")
+    return kind
+
+
+def score(answers: Answers, prepared: Prepared) -> tuple[dict[str, Any], dict[str, np.ndarray], list[str]]:
+    """Return ({metric label: entry of the record}, {array name: per-window arrays}, reasons of failures met while scoring).
+
+    Truth is generated here, after the answers.
+    """
+    entries: dict[str, Any] = {}
+    arrays: dict[str, np.ndarray] = {}
+    reasons: list[str] = []
+    scales = prepared.final_scales()
+    for label in prepared.metrics:
+        metric = metric_from(label)
+        scored = _scored_map(metric, answers, prepared, scales) if metric.needs == "map" else _scored_runs(metric, answers, prepared, scales)
+        if isinstance(scored, Failure):
+            reasons.append(f"{label}: {scored.reason}")
+            scored = _all_failed(metric, 1)
+        if not np.isfinite(scored.values).all():
+            raise MetricError(f"metric {label!r} gave a score that is not finite; a metric must score failures with its declared value")
+        entries[label] = summary(metric, scored, prepared.floors().get(label))
+        arrays[label] = scored.values
+        arrays[f"{label} censored"] = scored.censored
+    if isinstance(answers.windows, Checked):
+        arrays["failed_at"] = answers.windows.failed_at
+        arrays |= _picture(answers.windows, prepared)
+    return entries, arrays, reasons
+
+
+def _picture(answer: Checked, prepared: Prepared) -> dict[str, np.ndarray]:
+    """Return the first window's first component over time in the task's unit: what a page draws."""
+    truth = prepared.truth_windows()
+    time = np.arange(1, truth.shape[1] + 1) * prepared.plan.dt / unit_of_time(prepared.scales)
+    return {"picture_time": time, "picture_truth": truth[0, :, 0], "picture_forecast": answer.values[0, 0, :, 0]}
+
+
+def summary(metric: Metric, scored: Scored, floor: tuple[float, float, float] | None = None) -> dict[str, Any]:
+    """Return value, 95 % bootstrap interval, counts, and the floor (median, 10 %, 90 %) or None."""
+    kind = aggregate_of(metric)
+    low, high = interval(resampled(scored.values[None, :], kind))
+    return {
+        "value": float(aggregate(kind)(scored.values)),
+        "interval": [low, high],
+        "n": len(scored.values),
+        "n_failed": int(scored.failed.sum()),
+        "n_censored": int(scored.censored.sum()),
+        "floor": None if floor is None else list(floor),
+    }
+
+
+def _scored_runs(metric: Metric, answers: Answers, prepared: Prepared, scales: Scales) -> Scored:
+    answer, truth = (answers.windows, prepared.truth_windows()) if metric.needs == "windows" else (answers.climate, prepared.truth_climate())
+    if isinstance(answer, Failure):
+        return _all_failed(metric, len(truth))
+    dropped = prepared.climate_dropped if metric.needs == "climate" else 0
+    values, failed_at = answer.values[:, :, dropped:], np.maximum(answer.failed_at - dropped, 0)  # a run that failed in the dropped part failed at 0
+    scores = np.asarray(metric.score(Answer(values, failed_at), truth, scales), dtype=np.float64)
+    failed = failed_at < truth.shape[1]
+    return Scored(scores, failed, np.asarray(metric.censored(scores, truth, scales)) & ~failed)
+
+
+def _scored_map(metric: Metric, answers: Answers, prepared: Prepared, scales: Scales) -> Scored | Failure:
+    """The map is foreign code, so measuring it can fail like a forecast; having no map is a failure with a plain reason."""
+    model = answers.map
+    if isinstance(model, Failure):
+        return model
+    if not isinstance(model, AutonomousMap):
+        return Failure("refused", "the forecaster gives no map with a tangent")
+    empty = np.zeros((0, 1, 0, prepared.problem.dimension))
+    answer = Answer(empty, np.zeros(0, dtype=np.int64), model, prepared.contexts[0].copy())
+    scores = attempt("map", lambda: metric.score(answer, None, scales))
+    if isinstance(scores, Failure):
+        return scores
+    return Scored(scores, np.zeros(len(scores), dtype=bool), np.zeros(len(scores), dtype=bool))
+
+
+def _all_failed(metric: Metric, n: int) -> Scored:
+    return Scored(np.full(n, metric.failed_value), np.ones(n, dtype=bool), np.zeros(n, dtype=bool))

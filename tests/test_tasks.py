@@ -1,0 +1,221 @@
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from chaosbench import tasks
+from chaosbench.errors import MetricError, TaskError
+from chaosbench.suites import Suite, TaskSpec
+from chaosbench.tasks import plan, prepare
+
+METRICS = ("valid_prediction_time", "nrmse@1", "attractor_divergence", "spectral_hellinger", "blow_up")
+HENON = TaskSpec("henon", training_samples=400, context=5, horizon=4.0, windows=12, climate_runs=3, climate_samples=400)
+LORENZ = TaskSpec("lorenz63", training_samples=600, context=5, horizon=2.0, windows=6, samples_per_period=30.0, climate_runs=2, climate_samples=200)
+
+# Largest exponents as in the definitions' sources; the standard errors are small enough to be trusted.
+FACTS = {"henon": (1.0, (0.41922, -1.62319)), "lorenz63": (0.75, (0.9056, 0.0, -14.5723)), "pendulum": (6.0, (0.1, 0.0))}
+
+
+def facts_of(definition: Any, progress: Any = None) -> Any:
+    period, spectrum = FACTS.get(definition.name, (6.0, (0.1, 0.0)))
+    return SimpleNamespace(period=period, lyapunov_spectrum=SimpleNamespace(value=spectrum, standard_error=tuple(1e-3 for _ in spectrum)))
+
+
+@pytest.fixture(autouse=True)
+def known_facts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "facts_of", facts_of)
+
+
+def _suite(*specs: TaskSpec, metrics: tuple[str, ...] = METRICS, seed: int = 0) -> Suite:
+    return Suite("toy", 1, seed, metrics, specs)
+
+
+def test_the_horizon_counts_samples_in_lyapunov_times() -> None:
+    planned = plan(HENON, _suite(HENON))
+    assert planned.dt == 1.0
+    assert planned.horizon == 10  # 4 / 0.41922 = 9.54 iterations
+    assert planned.time_unit == "Lyapunov time"
+    flow = plan(LORENZ, _suite(LORENZ))
+    assert flow.dt == 0.75 / 30
+    assert flow.horizon == 89  # 2 / 0.9056 / 0.025 = 88.3
+
+
+@pytest.mark.parametrize(("exponent", "error", "unit"), [(0.5, 0.05, "Lyapunov time"), (0.5, 0.051, "period"), (-0.5, 0.0, "period"), (0.0, 0.0, "period")])
+def test_a_lyapunov_time_is_refused_above_ten_per_cent_error_or_without_a_positive_exponent(
+    monkeypatch: pytest.MonkeyPatch, exponent: float, error: float, unit: str
+) -> None:
+    measured = SimpleNamespace(value=(exponent, -1.0), standard_error=(error, 0.0))
+    monkeypatch.setattr(tasks, "facts_of", lambda definition, progress=None: SimpleNamespace(period=3.0, lyapunov_spectrum=measured))
+    planned = plan(HENON, _suite(HENON))
+    assert planned.time_unit == unit
+    assert planned.horizon == (8 if unit == "Lyapunov time" else 12)  # 4 / 0.5 or 4 * 3.0
+
+
+def test_training_data_have_mean_zero_and_deviation_one_and_everything_else_is_scaled_by_them() -> None:
+    prepared = prepare(HENON, _suite(HENON))
+    (states,) = prepared.training.states
+    assert states.shape == (400, 2)
+    assert states.mean(axis=0) == pytest.approx([0.0, 0.0], abs=1e-12)
+    assert states.std(axis=0) == pytest.approx([1.0, 1.0], rel=1e-12)
+    # Henon's map in standardised units is still Henon's map: undo the scaling and iterate each context's last state.
+    first = prepared.truth_windows()[:, 0] * prepared._deviation + prepared._mean
+    last = prepared.contexts[:, -1] * prepared._deviation + prepared._mean
+    assert first == pytest.approx(np.stack([1 - 1.4 * last[:, 0] ** 2 + last[:, 1], 0.3 * last[:, 0]], axis=1), rel=1e-12, abs=1e-12)
+
+
+def test_shapes_and_problem_follow_the_task() -> None:
+    prepared = prepare(HENON, _suite(HENON))
+    assert prepared.contexts.shape == (12, 5, 2)
+    assert prepared.truth_windows().shape == (12, 10, 2)
+    assert prepared.climate_contexts.shape == (3, 5, 2)
+    assert prepared.truth_climate().shape == (3, 300, 2)  # 400 less the first quarter
+    problem = prepared.problem
+    assert (problem.dimension, problem.dt, problem.context, problem.horizon, problem.training_samples) == (2, 1.0, 5, 10, 400)
+    assert prepared.training.validation is not None
+    assert prepared.training.validation.states[0].shape == (100, 2)
+    assert all(array.dtype == np.float64 for array in (prepared.contexts, *prepared.training.states))
+
+
+def test_every_purpose_has_initial_conditions_of_its_own() -> None:
+    prepared = prepare(HENON, _suite(HENON))
+    assert prepared.training.validation is not None
+    starts = [prepared.training.states[0][0], prepared.training.validation.states[0][0], *prepared.contexts[:, 0], *prepared.climate_contexts[:, 0]]
+    assert len({tuple(start) for start in starts}) == 1 + 1 + 12 + 3
+    assert 0 < prepared.nearest <= prepared.typical
+    brute = np.linalg.norm(prepared.training.states[0][None] - prepared.contexts[:, -1][:, None], axis=2).min(axis=1)
+    assert prepared.nearest == pytest.approx(brute.min(), rel=1e-12)
+    assert prepared.typical == pytest.approx(np.median(brute), rel=1e-12)
+
+
+def test_training_can_be_several_trajectories() -> None:
+    spec = TaskSpec("henon", 400, 5, 4.0, 3, training_trajectories=4, climate_runs=0)
+    prepared = prepare(spec, _suite(spec, metrics=("nrmse@1",)))
+    assert [states.shape for states in prepared.training.states] == [(100, 2)] * 4
+    assert prepared.truth_climate().shape[0] == 0
+
+
+def test_the_seed_of_the_suite_changes_the_data_and_repeating_does_not() -> None:
+    first, again, other = (prepare(HENON, _suite(HENON, seed=seed)) for seed in (0, 0, 1))
+    assert first.contexts.tolist() == again.contexts.tolist()
+    assert first.truth_climate().tolist() == again.truth_climate().tolist()
+    assert not np.isin(other.contexts, first.contexts).any()
+
+
+def test_the_truth_is_not_made_before_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths: list[int] = []
+    made = tasks.simulate
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        lengths.append(options["n_samples"])
+        return made(*arguments, **options)
+
+    monkeypatch.setattr(tasks, "simulate", counted)
+    prepared = prepare(HENON, _suite(HENON))
+    assert sorted(lengths) == [5, 5, 100, 400]  # contexts of windows and free runs end at the last context sample
+    prepared.truth_windows()
+    prepared.truth_climate()
+    assert sorted(lengths) == [5, 5, 15, 100, 400, 405]
+    prepared.truth_windows()
+    prepared.final_scales()
+    assert len(lengths) == 6
+
+
+def test_a_truth_that_does_not_continue_its_contexts_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = prepare(HENON, _suite(HENON))
+    prepared.contexts[3] += 1e-3
+    with pytest.raises(TaskError, match="the truth does not continue its contexts"):
+        prepared.truth_windows()
+
+
+def test_trust_counts_from_the_end_of_the_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = prepare(HENON, _suite(HENON))
+    made = tasks.simulate
+
+    def doubtful(*arguments: Any, **options: Any) -> Any:
+        dataset = made(*arguments, **options)
+        dataset["trust_horizon"].values[:3] = [14.0, 6.0, 2.0]
+        return dataset
+
+    monkeypatch.setattr(tasks, "simulate", doubtful)
+    # the context's 5 samples end at time 4: 14 - 4, 6 - 4, and a trust that ends inside the context leaves nothing
+    assert prepared.trust()[:3].tolist() == [10.0, 2.0, 0.0]
+
+
+def test_floors_are_scores_of_truth_against_independent_truth() -> None:
+    prepared = prepare(HENON, _suite(HENON))
+    floors = prepared.floors()
+    assert set(floors) == {"attractor_divergence", "spectral_hellinger"}
+    for middle, low, high in floors.values():
+        assert 0 < low <= middle <= high
+    scales = prepared.final_scales()
+    middle, low, high = floors["spectral_hellinger"]
+    assert scales.floors["spectral_hellinger"] == (middle, high - low)
+    assert scales.trust is not None
+
+
+def test_a_view_shows_only_its_components() -> None:
+    spec = TaskSpec("henon", 400, 5, 4.0, 4, view=("y",), climate_runs=0)
+    suite = _suite(spec, metrics=("nrmse@1",))
+    whole = prepare(TaskSpec("henon", 400, 5, 4.0, 4, climate_runs=0), suite)
+    prepared = prepare(spec, suite)
+    assert prepared.problem.dimension == 1
+    assert prepared.contexts[..., 0].tolist() == whole.contexts[..., 1].tolist()
+    wrong = TaskSpec("henon", 400, 5, 4.0, 4, view=("yy",), climate_runs=0)
+    with pytest.raises(TaskError, match=r"view names 'yy'; components are x, y; did you mean 'y'\?"):
+        prepare(wrong, suite)
+
+
+def test_metrics_that_the_task_cannot_feed_fail_before_anything_is_fitted() -> None:
+    no_climate = TaskSpec("henon", 400, 5, 4.0, 4, climate_runs=0)
+    with pytest.raises(TaskError, match="metric 'attractor_divergence' needs free runs"):
+        prepare(no_climate, _suite(no_climate, metrics=("attractor_divergence",)))
+    with pytest.raises(MetricError, match="lead 9: the forecasts reach"):
+        prepare(no_climate, _suite(no_climate, metrics=("nrmse@9",)))
+
+
+def test_a_sampling_interval_for_a_map_and_a_component_that_stands_still_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    sampled = TaskSpec("henon", 400, 5, 4.0, 4, dt=0.5)
+    with pytest.raises(TaskError, match="a map is sampled at every iteration"):
+        plan(sampled, _suite(sampled))
+    made = tasks.simulate
+
+    def still(*arguments: Any, **options: Any) -> Any:
+        dataset = made(*arguments, **options)
+        dataset["state"].values[:, :, 1] = 0.7
+        return dataset
+
+    monkeypatch.setattr(tasks, "simulate", still)
+    with pytest.raises(TaskError, match="observed component 1 does not vary"):
+        prepare(HENON, _suite(HENON))
+
+
+def test_a_trajectory_that_ends_early_is_an_error_and_not_a_row_of_nan(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = tasks.simulate
+
+    def broken(*arguments: Any, **options: Any) -> Any:
+        dataset = made(*arguments, **options)
+        dataset["status"].values[0] = 1
+        return dataset
+
+    monkeypatch.setattr(tasks, "simulate", broken)
+    with pytest.raises(TaskError, match=r"1 of 1 trajectories for training ended early \(status 1\)"):
+        prepare(HENON, _suite(HENON))
+
+
+def test_the_limit_is_ten_standard_deviations_unless_the_attractor_goes_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert prepare(HENON, _suite(HENON)).limit.tolist() == [10.0, 10.0]
+    made = tasks.simulate
+
+    def bursting(*arguments: Any, **options: Any) -> Any:
+        dataset = made(*arguments, **options)
+        if options["n_samples"] == 400:
+            dataset["state"].values[:, 7, 0] = 1e3
+        return dataset
+
+    monkeypatch.setattr(tasks, "simulate", bursting)
+    spec = TaskSpec("henon", 400, 5, 4.0, 4, climate_runs=0)
+    prepared = prepare(spec, _suite(spec, metrics=("nrmse@1",)))
+    largest = np.abs(prepared.training.states[0][:, 0]).max()
+    assert largest > 10.0
+    assert prepared.limit.tolist() == [pytest.approx(1.25 * largest), 10.0]
