@@ -40,8 +40,8 @@ def attempt(what: str, call: Callable[[], Any]) -> Any:
         with np.errstate(all="ignore"):
             return call()
     # The one broad catch of the package: a forecaster is foreign code that may raise anything, and one broken cell must not cost the others.
-    # KeyboardInterrupt and SystemExit are no Exception and pass through.
-    except Exception as error:
+    # SystemExit is one of the things it may raise; KeyboardInterrupt is the user's and passes through.
+    except (Exception, SystemExit) as error:
         status: Outcome = "crash"
         if isinstance(error, NotInstalledError):
             status = "not_installed"

@@ -16,10 +16,11 @@ from chaosbench.errors import RecordError
 from chaosbench.folders import write_whole
 from chaosbench.forecasters.base import Budget, Forecaster, Training
 from chaosbench.identity import canonical_json, sha256_of
+from chaosbench.plans import Plan, plan
 from chaosbench.records import Windows, read_windows, windows_sha256, write_windows
 from chaosbench.scoring import Answers, score
 from chaosbench.suites import Suite, TaskSpec
-from chaosbench.tasks import Plan, Prepared, plan, prepare
+from chaosbench.tasks import Prepared, prepare
 
 SCORING = "1"  # part of every cell's key and every record: raise it when any score could change
 _REMEMBERED = 16
@@ -48,9 +49,9 @@ class Cell:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def prepared_task(spec: TaskSpec, suite: Suite) -> Prepared:
+def prepared_task(spec: TaskSpec, suite: Suite, cache: Path | None) -> Prepared:
     """Return the prepared task, remembered within this process so that all forecasters and seeds share its data and its truth."""
-    return prepare(spec, suite)
+    return prepare(spec, suite, cache=cache)
 
 
 @lru_cache(maxsize=256)
@@ -79,7 +80,7 @@ def run_cell(job: Job) -> Cell:
 
 
 def _compute(job: Job) -> Cell:
-    prepared = prepared_task(job.spec, job.suite)
+    prepared = prepared_task(job.spec, job.suite, job.cache)
     volatile: dict[str, Any] = {"fit_seconds": None, "predict_seconds": None, "parameters": None, "traceback": ""}
     answers = job.entrant.missing or _answers(job, prepared, volatile)
     if isinstance(answers, Failure):
@@ -146,7 +147,7 @@ def _outcome(answers: Answers, reasons: list[str]) -> tuple[str, str, str]:
     for answer in (answers.windows, answers.climate, answers.map):
         if isinstance(answer, Failure):
             return answer.status, answer.reason, answer.traceback
-    said = list(reasons)
+    said: list[str] = []
     n_nonfinite = 0
     for answer, what in ((answers.windows, "windows"), (answers.climate, "free runs")):
         if isinstance(answer, Checked):
@@ -156,7 +157,7 @@ def _outcome(answers: Answers, reasons: list[str]) -> tuple[str, str, str]:
                 earliest = int(answer.failed_at.min())
                 total, bad = len(answer.failed_at), answer.n_nonfinite
                 said.append(f"{failed} of {total} {what} left the attractor's range, the first at sample {earliest} ({bad} non-finite)")
-    return ("nonfinite" if n_nonfinite else "ok"), "; ".join(said), ""
+    return ("nonfinite" if n_nonfinite else "ok"), "; ".join(said + reasons), ""
 
 
 def _place(job: Job, cache: Path) -> Path:
@@ -177,8 +178,8 @@ def _read(job: Job) -> Cell | None:
         return None
     try:
         data = json.loads(_place(job, job.cache).read_text(encoding="utf-8"))
-        if data.pop("sha256") != sha256_of(data):
+        if sha256_of({"entry": data["entry"], "volatile": data["volatile"]}) != data["sha256"]:
             return None
         return Cell(data["entry"], read_windows(data["entry"]["windows_sha256"], job.cache), data["volatile"], reused=True)
-    except (OSError, ValueError, KeyError, AttributeError, RecordError):
+    except (OSError, ValueError, KeyError, TypeError, RecordError):
         return None

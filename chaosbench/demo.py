@@ -21,7 +21,7 @@ from chaosbench.evaluation import evaluate
 from chaosbench.folders import write_whole
 from chaosbench.generation import generate
 from chaosbench.records import Record, write_record
-from chaosbench.seals import problems
+from chaosbench.seals import content_hash, problems
 from chaosbench.site import build_page, page_data
 from chaosbench.suites import Suite, TaskSpec, read_suite
 
@@ -82,8 +82,7 @@ def _dataset(folder: Path, spec: TaskSpec) -> str:
         found = problems(path)
         if found:
             raise StoreError(f"{path}: {found[0]}; delete the folder and repeat")
-        content: str = json.loads((path / "COMPLETE.json").read_text())["content_sha256"]
-        return content
+        return content_hash(path)
     definition = system(spec.system, dict(spec.parameters))
     return generate(definition, path, n_trajectories=TRAJECTORIES, n_samples=SAMPLES, seed=0)
 

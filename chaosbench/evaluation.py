@@ -28,7 +28,7 @@ def evaluate(
     device: str = "cpu",
     seeds: Sequence[int] = (0,),
     executor: Executor | None = None,
-    cache: Path | None = None,
+    cache: str | Path | None = None,
     progress: Progress | None = None,
     options: Mapping[str, Any] = {},
 ) -> Record:
@@ -55,7 +55,7 @@ def evaluate(
     if not seeds or len(set(seeds)) < len(seeds):
         raise TaskError(f"seeds = {tuple(seeds)!r}: give at least one seed, none twice")
     who = entrant(forecaster, options)
-    jobs = [Job(who, suite, spec, int(seed), device, cache) for spec in suite.tasks for seed in seeds]
+    jobs = [Job(who, suite, spec, int(seed), device, None if cache is None else Path(cache)) for spec in suite.tasks for seed in seeds]
     started = time.perf_counter()
     cells: dict[int, Cell] = {}
     for index, cell in _finished(jobs, executor):

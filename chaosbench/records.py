@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -130,9 +131,10 @@ def read_windows(sha: str, folder: Path) -> Windows:
     """Return the arrays of windows/<sha>.npz below `folder`. Raises RecordError when the file is missing, damaged or holds something else."""
     path = folder / "windows" / f"{sha}.npz"
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Through memory: np.load leaves the file open when it is damaged.
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             windows = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError) as reason:
+    except (OSError, ValueError, EOFError, BadZipFile) as reason:
         raise RecordError(f"{path}: cannot be read ({reason}); the record's per-window scores belong beside it") from reason
     found = windows_sha256(windows)
     if found != sha:

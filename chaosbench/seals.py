@@ -1,24 +1,41 @@
-"""The seal of a store: a completion marker that lists every file with its hash, and what is wrong when they disagree."""
+"""The seal of a store: hashes of every file, kept in the store's own `chaosbench` attribute, and what is wrong when they disagree.
+
+The seal is written last, so a store without one was never finished. It covers all files but the root metadata, which holds it; of those it covers
+everything but itself.
+"""
 
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
+
+from chaosbench.folders import write_whole
+from chaosbench.identity import canonical_json, sha256_of
 
 FORMAT = 1
-MARKER = "COMPLETE.json"
+ROOT = "zarr.json"
 
 
-def file_hashes(folder: Path) -> dict[str, dict[str, object]]:
-    """Return {relative path: {"bytes", "sha256"}} of every file below `folder`, the marker left out."""
-    listed = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name != MARKER:
-            with path.open("rb") as file:
-                listed[path.relative_to(folder).as_posix()] = {
-                    "bytes": path.stat().st_size,
-                    "sha256": hashlib.file_digest(file, "sha256").hexdigest(),
-                }
-    return listed
+def set_seal(folder: Path, content_sha256: str) -> None:
+    """Seal the finished store at `folder`; `content_sha256` is the hash of its numbers."""
+    metadata = json.loads((folder / ROOT).read_text())
+    provenance = unsealed(json.loads(metadata["attributes"]["chaosbench"]))
+    metadata["attributes"]["chaosbench"] = canonical_json(provenance)
+    seal = {"content_sha256": content_sha256, "files": _hashes(folder), "root_sha256": sha256_of(metadata)}
+    metadata["attributes"]["chaosbench"] = canonical_json({**provenance, "seal": seal})
+    write_whole(folder / ROOT, json.dumps(metadata, indent=1))
+
+
+def unsealed(provenance: dict[str, Any]) -> dict[str, Any]:
+    """Return the provenance of a dataset without the seal of the store it came from."""
+    return {key: value for key, value in provenance.items() if key != "seal"}
+
+
+def content_hash(folder: Path) -> str:
+    """Return the content hash written in the seal of a whole store."""
+    provenance = json.loads(json.loads((folder / ROOT).read_text())["attributes"]["chaosbench"])
+    content: str = provenance["seal"]["content_sha256"]
+    return content
 
 
 def problems(folder: Path, *, hashes: bool = True) -> list[str]:
@@ -26,22 +43,27 @@ def problems(folder: Path, *, hashes: bool = True) -> list[str]:
 
     hashes: also read every file; without it only presence and size are checked.
     """
-    if not folder.is_dir():
-        return ["no store here; `chaosbench generate` makes one"]
-    marker = folder / MARKER
-    if not marker.is_file():
-        return [f"{MARKER} is missing: the store was never finished, or this is not a chaosbench store; generate it again"]
+    if not (folder / ROOT).is_file():
+        return [f"no store here ({ROOT} is missing); `chaosbench generate` makes one"]
     try:
-        seal = json.loads(marker.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as reason:
-        return [f"{MARKER} is damaged ({reason}); generate the store again"]
-    if not isinstance(seal, dict) or seal.get("format") != FORMAT:
-        have = seal.get("format") if isinstance(seal, dict) else seal
-        return [f"written in format {have!r}, this version reads format {FORMAT}; generate it again or use the version that wrote it"]
-    found = []
-    listed = seal["files"]
-    present = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file() and path.name != MARKER}
-    found += [f"{name} is missing; generate the store again" for name in sorted(set(listed) - set(present))]
+        metadata = json.loads((folder / ROOT).read_text())
+        provenance = json.loads(metadata["attributes"]["chaosbench"])
+        found_format = provenance["format"]
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as reason:
+        return [f"{ROOT} is damaged or not of a chaosbench store ({type(reason).__name__}: {reason}); generate the store again"]
+    if found_format != FORMAT:
+        return [f"written in format {found_format!r}, this version reads format {FORMAT}; generate it again or use the version that wrote it"]
+    seal = provenance.get("seal")
+    if seal is None:
+        return ["the store was never finished: it has no seal; generate it again"]
+    metadata["attributes"]["chaosbench"] = canonical_json(unsealed(provenance))
+    found = [] if sha256_of(metadata) == seal["root_sha256"] else [f"{ROOT} was changed after the store was sealed; generate the store again"]
+    return found + _file_problems(folder, seal["files"], hashes)
+
+
+def _file_problems(folder: Path, listed: dict[str, Any], hashes: bool) -> list[str]:
+    present = _files(folder)
+    found = [f"{name} is missing; generate the store again" for name in sorted(set(listed) - set(present))]
     found += [f"{name} was added after the store was sealed; remove it" for name in sorted(set(present) - set(listed))]
     for name in sorted(set(listed) & set(present)):
         size, wanted = present[name].stat().st_size, listed[name]
@@ -51,6 +73,14 @@ def problems(folder: Path, *, hashes: bool = True) -> list[str]:
         elif hashes and _sha256(present[name]) != wanted["sha256"]:
             found.append(f"{name} was changed: its SHA-256 differs from the sealed one; generate the store again")
     return found
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    return {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file() and path != folder / ROOT}
+
+
+def _hashes(folder: Path) -> dict[str, dict[str, object]]:
+    return {name: {"bytes": path.stat().st_size, "sha256": _sha256(path)} for name, path in _files(folder).items()}
 
 
 def _sha256(path: Path) -> str:

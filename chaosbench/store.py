@@ -1,8 +1,8 @@
 """Datasets on disk: Zarr v3 folders that are whole or absent, verified on open, never overwritten.
 
 A store is written into a hidden folder beside its final name, one block of whole trajectories (one chunk file per variable) at a time.
-Each finished block is noted in a journal, so an interrupted run continues. At the end every file is hashed into COMPLETE.json and the folder
-is renamed.
+Each finished block is noted in a journal, so an interrupted run continues. At the end every file is hashed into the seal (`seals`) and
+the folder is renamed.
 """
 
 import errno
@@ -19,7 +19,7 @@ import zarr
 from chaosbench.errors import StoreError
 from chaosbench.folders import write_whole
 from chaosbench.identity import canonical_json, sha256_of, sha256_of_array
-from chaosbench.seals import FORMAT, MARKER, file_hashes, problems
+from chaosbench.seals import FORMAT, problems, set_seal, unsealed
 
 JOURNAL = "journal.json"
 CHUNK_BYTES = 8_000_000
@@ -78,8 +78,7 @@ def write_blocks(
             if progress is not None:
                 progress(start + count, n_trajectories)
         content = sha256_of([journal["blocks"][str(start)] for start in range(0, n_trajectories, block)])
-        marker = {"format": FORMAT, "recipe_sha256": recipe, "content_sha256": content, "files": file_hashes(partial / "data")}
-        write_whole(partial / "data" / MARKER, canonical_json(marker))
+        set_seal(partial / "data", content)
         _refuse_existing(target)
         (partial / "data").rename(target)
     except OSError as reason:
@@ -127,7 +126,8 @@ def _open_journal(partial: Path, heading: dict[str, Any]) -> dict[str, Any]:
 
 def _create(folder: Path, first: xr.Dataset, n_trajectories: int, block: int) -> None:
     """Create the Zarr group with full shapes: chunk = `block` whole trajectories, no codec, NaN where nothing was written."""
-    group = zarr.create_group(folder, zarr_format=3, attributes=dict(first.attrs), overwrite=True)
+    attributes = {**first.attrs, "chaosbench": canonical_json(unsealed(json.loads(first.attrs["chaosbench"])))}
+    group = zarr.create_group(folder, zarr_format=3, attributes=attributes, overwrite=True)
     for name, variable in first.variables.items():
         along = "trajectory" in variable.dims
         shape = tuple(n_trajectories if dim == "trajectory" else size for dim, size in zip(variable.dims, variable.shape, strict=True))

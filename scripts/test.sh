@@ -2,7 +2,7 @@
 # Makes .venv, installs chaosbench with its test tools, runs the fast tests. Arguments go to pytest (for example --slow).
 . "$(dirname -- "$0")/environment.sh"
 install_chaosbench torch,dev
-if ! command -v chromium >/dev/null 2>&1 && [ "${CI:-}" = true ]; then
-    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } >/dev/null
+if ! command -v chromedriver >/dev/null 2>&1 && [ "${CI:-}" = true ]; then
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver; } >/dev/null
 fi
 exec .venv/bin/python -m pytest "$@"

@@ -2,6 +2,7 @@
 
 import errno
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import chaosbench.store as store_module
 from chaosbench.dynamics.reader import system
 from chaosbench.errors import StoreError
 from chaosbench.generation import generate
-from chaosbench.seals import MARKER, problems
+from chaosbench.seals import ROOT, content_hash, problems, unsealed
 from chaosbench.store import block_length, open_dataset, write
 from chaosbench.trajectories import simulate
 
@@ -31,8 +32,9 @@ def test_what_is_written_is_read_back_exactly(dataset: xr.Dataset, tmp_path: Pat
     again = open_dataset(tmp_path / "a.zarr")
     for name in dataset.variables:
         np.testing.assert_array_equal(again[name].values, dataset[name].values)
-    assert again.attrs == dataset.attrs
-    assert content == write(dataset, tmp_path / "b.zarr")
+    assert unsealed(json.loads(again.attrs["chaosbench"])) == json.loads(dataset.attrs["chaosbench"])
+    assert content_hash(tmp_path / "a.zarr") == content
+    assert content == write(again, tmp_path / "b.zarr")
     assert problems(tmp_path / "a.zarr") == []
 
 
@@ -57,6 +59,14 @@ def flip(path: Path) -> None:
     path.write_bytes(data)
 
 
+def provenance(path: Path, change: Callable[[dict], object]) -> None:
+    metadata = json.loads((path / ROOT).read_text())
+    found = json.loads(metadata["attributes"]["chaosbench"])
+    change(found)
+    metadata["attributes"]["chaosbench"] = json.dumps(found)
+    (path / ROOT).write_text(json.dumps(metadata))
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -64,9 +74,11 @@ def flip(path: Path) -> None:
         (lambda path: flip(a_chunk(path)), "state/c/0/0/0 was changed: its SHA-256 differs"),
         (lambda path: a_chunk(path).unlink(), "state/c/0/0/0 is missing"),
         (lambda path: (path / "extra").write_text("x"), "extra was added after the store was sealed"),
-        (lambda path: (path / MARKER).unlink(), "was never finished"),
-        (lambda path: (path / MARKER).write_text("{"), "is damaged"),
-        (lambda path: (path / MARKER).write_text(json.dumps({"format": 99})), "written in format 99, this version reads format 1"),
+        (lambda path: (path / ROOT).unlink(), "no store here"),
+        (lambda path: (path / ROOT).write_text("{"), "is damaged or not of a chaosbench store"),
+        (lambda path: provenance(path, lambda found: found.pop("seal")), "was never finished"),
+        (lambda path: provenance(path, lambda found: found.update(format=99)), "written in format 99, this version reads format 1"),
+        (lambda path: provenance(path, lambda found: found["recipe"].update(seed=1)), "zarr.json was changed after the store was sealed"),
     ],
 )
 def test_damage_is_detected_and_named(dataset: xr.Dataset, tmp_path: Path, damage, message: str) -> None:

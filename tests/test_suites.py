@@ -59,7 +59,11 @@ def test_comments_and_layout_leave_the_identity_alone_and_content_does_not(tmp_p
     plain = read_suite(_written(tmp_path, HEAD + TASK)).sha256
     assert read_suite(_written(tmp_path, "# a comment\n" + HEAD + "\n\n" + TASK)).sha256 == plain
     assert read_suite(_written(tmp_path, HEAD + TASK.replace("horizon = 3", "horizon = 3.0"))).sha256 == plain
-    for changed in (HEAD.replace("seed = 0", "seed = 1") + TASK, HEAD + TASK.replace("context = 4", "context = 5"), HEAD + TASK + "climate_runs = 3\n"):
+    for changed in (
+        HEAD.replace("seed = 0", "seed = 1") + TASK,
+        HEAD + TASK.replace("context = 4", "context = 5"),
+        HEAD + TASK + "climate_runs = 3\n",
+    ):
         assert read_suite(_written(tmp_path, changed)).sha256 != plain
 
 

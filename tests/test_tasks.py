@@ -1,13 +1,16 @@
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 
-from chaosbench import tasks
+from chaosbench import observations, plans
 from chaosbench.errors import MetricError, TaskError
+from chaosbench.plans import plan
 from chaosbench.suites import Suite, TaskSpec
-from chaosbench.tasks import plan, prepare
+from chaosbench.tasks import prepare
 
 METRICS = ("valid_prediction_time", "nrmse@1", "attractor_divergence", "spectral_hellinger", "blow_up")
 HENON = TaskSpec("henon", training_samples=400, context=5, horizon=4.0, windows=12, climate_runs=3, climate_samples=400)
@@ -24,7 +27,7 @@ def facts_of(definition: Any, progress: Any = None) -> Any:
 
 @pytest.fixture(autouse=True)
 def known_facts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "facts_of", facts_of)
+    monkeypatch.setattr(plans, "facts_of", facts_of)
 
 
 def _suite(*specs: TaskSpec, metrics: tuple[str, ...] = METRICS, seed: int = 0) -> Suite:
@@ -41,12 +44,14 @@ def test_the_horizon_counts_samples_in_lyapunov_times() -> None:
     assert flow.horizon == 89  # 2 / 0.9056 / 0.025 = 88.3
 
 
-@pytest.mark.parametrize(("exponent", "error", "unit"), [(0.5, 0.05, "Lyapunov time"), (0.5, 0.051, "period"), (-0.5, 0.0, "period"), (0.0, 0.0, "period")])
+@pytest.mark.parametrize(
+    ("exponent", "error", "unit"), [(0.5, 0.05, "Lyapunov time"), (0.5, 0.051, "period"), (-0.5, 0.0, "period"), (0.0, 0.0, "period")]
+)
 def test_a_lyapunov_time_is_refused_above_ten_per_cent_error_or_without_a_positive_exponent(
     monkeypatch: pytest.MonkeyPatch, exponent: float, error: float, unit: str
 ) -> None:
     measured = SimpleNamespace(value=(exponent, -1.0), standard_error=(error, 0.0))
-    monkeypatch.setattr(tasks, "facts_of", lambda definition, progress=None: SimpleNamespace(period=3.0, lyapunov_spectrum=measured))
+    monkeypatch.setattr(plans, "facts_of", lambda definition, progress=None: SimpleNamespace(period=3.0, lyapunov_spectrum=measured))
     planned = plan(HENON, _suite(HENON))
     assert planned.time_unit == unit
     assert planned.horizon == (8 if unit == "Lyapunov time" else 12)  # 4 / 0.5 or 4 * 3.0
@@ -104,13 +109,13 @@ def test_the_seed_of_the_suite_changes_the_data_and_repeating_does_not() -> None
 
 def test_the_truth_is_not_made_before_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     lengths: list[int] = []
-    made = tasks.simulate
+    made = observations.simulate
 
     def counted(*arguments: Any, **options: Any) -> Any:
         lengths.append(options["n_samples"])
         return made(*arguments, **options)
 
-    monkeypatch.setattr(tasks, "simulate", counted)
+    monkeypatch.setattr(observations, "simulate", counted)
     prepared = prepare(HENON, _suite(HENON))
     assert sorted(lengths) == [5, 5, 100, 400]  # contexts of windows and free runs end at the last context sample
     prepared.truth_windows()
@@ -130,14 +135,14 @@ def test_a_truth_that_does_not_continue_its_contexts_is_an_error(monkeypatch: py
 
 def test_trust_counts_from_the_end_of_the_context(monkeypatch: pytest.MonkeyPatch) -> None:
     prepared = prepare(HENON, _suite(HENON))
-    made = tasks.simulate
+    made = observations.simulate
 
     def doubtful(*arguments: Any, **options: Any) -> Any:
         dataset = made(*arguments, **options)
         dataset["trust_horizon"].values[:3] = [14.0, 6.0, 2.0]
         return dataset
 
-    monkeypatch.setattr(tasks, "simulate", doubtful)
+    monkeypatch.setattr(observations, "simulate", doubtful)
     # the context's 5 samples end at time 4: 14 - 4, 6 - 4, and a trust that ends inside the context leaves nothing
     assert prepared.trust()[:3].tolist() == [10.0, 2.0, 0.0]
 
@@ -160,7 +165,7 @@ def test_a_view_shows_only_its_components() -> None:
     whole = prepare(TaskSpec("henon", 400, 5, 4.0, 4, climate_runs=0), suite)
     prepared = prepare(spec, suite)
     assert prepared.problem.dimension == 1
-    assert prepared.contexts[..., 0].tolist() == whole.contexts[..., 1].tolist()
+    assert prepared.contexts[..., 0] == pytest.approx(whole.contexts[..., 1], rel=1e-12)
     wrong = TaskSpec("henon", 400, 5, 4.0, 4, view=("yy",), climate_runs=0)
     with pytest.raises(TaskError, match=r"view names 'yy'; components are x, y; did you mean 'y'\?"):
         prepare(wrong, suite)
@@ -178,34 +183,34 @@ def test_a_sampling_interval_for_a_map_and_a_component_that_stands_still_are_ref
     sampled = TaskSpec("henon", 400, 5, 4.0, 4, dt=0.5)
     with pytest.raises(TaskError, match="a map is sampled at every iteration"):
         plan(sampled, _suite(sampled))
-    made = tasks.simulate
+    made = observations.simulate
 
     def still(*arguments: Any, **options: Any) -> Any:
         dataset = made(*arguments, **options)
         dataset["state"].values[:, :, 1] = 0.7
         return dataset
 
-    monkeypatch.setattr(tasks, "simulate", still)
+    monkeypatch.setattr(observations, "simulate", still)
     with pytest.raises(TaskError, match="observed component 1 does not vary"):
         prepare(HENON, _suite(HENON))
 
 
 def test_a_trajectory_that_ends_early_is_an_error_and_not_a_row_of_nan(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = tasks.simulate
+    made = observations.simulate
 
     def broken(*arguments: Any, **options: Any) -> Any:
         dataset = made(*arguments, **options)
         dataset["status"].values[0] = 1
         return dataset
 
-    monkeypatch.setattr(tasks, "simulate", broken)
+    monkeypatch.setattr(observations, "simulate", broken)
     with pytest.raises(TaskError, match=r"1 of 1 trajectories for training ended early \(status 1\)"):
         prepare(HENON, _suite(HENON))
 
 
 def test_the_limit_is_ten_standard_deviations_unless_the_attractor_goes_further(monkeypatch: pytest.MonkeyPatch) -> None:
     assert prepare(HENON, _suite(HENON)).limit.tolist() == [10.0, 10.0]
-    made = tasks.simulate
+    made = observations.simulate
 
     def bursting(*arguments: Any, **options: Any) -> Any:
         dataset = made(*arguments, **options)
@@ -213,9 +218,61 @@ def test_the_limit_is_ten_standard_deviations_unless_the_attractor_goes_further(
             dataset["state"].values[:, 7, 0] = 1e3
         return dataset
 
-    monkeypatch.setattr(tasks, "simulate", bursting)
+    monkeypatch.setattr(observations, "simulate", bursting)
     spec = TaskSpec("henon", 400, 5, 4.0, 4, climate_runs=0)
     prepared = prepare(spec, _suite(spec, metrics=("nrmse@1",)))
     largest = np.abs(prepared.training.states[0][:, 0]).max()
     assert largest > 10.0
     assert prepared.limit.tolist() == [pytest.approx(1.25 * largest), 10.0]
+
+
+def test_the_truth_of_a_flow_is_what_scipy_integrates_from_the_last_context_state() -> None:
+    prepared = prepare(LORENZ, _suite(LORENZ))
+    last = prepared.contexts[:, -1] * prepared._deviation + prepared._mean
+    times = 0.025 * np.arange(1, 90)
+
+    def rates(t: float, u: np.ndarray) -> list[float]:
+        return [10.0 * (u[1] - u[0]), u[0] * (28.0 - u[2]) - u[1], u[0] * u[1] - 8.0 / 3.0 * u[2]]
+
+    truth = prepared.truth_windows() * prepared._deviation + prepared._mean
+    for window in range(3):
+        peer = solve_ivp(rates, (0.0, times[-1]), last[window], method="DOP853", t_eval=times, rtol=1e-12, atol=1e-12).y.T
+        # 2 Lyapunov times amplify a difference of 1e-11 by e^2.
+        assert truth[window] == pytest.approx(peer, abs=1e-8)
+    assert prepared.trust() == pytest.approx(np.full(6, 89 * 0.025), rel=1e-12)
+
+
+def test_angles_are_seen_as_cosine_and_sine() -> None:
+    spec = TaskSpec("duffing", 300, 5, 1.0, 3, samples_per_period=20.0, climate_runs=0)
+    prepared = prepare(spec, _suite(spec, metrics=("nrmse@1",)))
+    assert prepared.plan.definition.components[-1] == "phase"
+    assert prepared.problem.dimension == 4  # position, velocity, cos(phase), sin(phase)
+    raw = np.concatenate([prepared.contexts, prepared.truth_windows()], axis=1) * prepared._deviation + prepared._mean
+    assert np.hypot(raw[..., 2], raw[..., 3]) == pytest.approx(np.ones(raw.shape[:2]), rel=1e-12)
+    turn = np.unwrap(np.arctan2(raw[..., 3], raw[..., 2]), axis=1)
+    steps = np.diff(turn, axis=1)
+    assert steps == pytest.approx(np.full(steps.shape, steps[0, 0]), abs=1e-9)  # the phase advances evenly, across the end of the context too
+
+
+def test_kept_data_are_used_again_and_damaged_ones_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh = prepare(HENON, _suite(HENON))
+    truths = fresh.truth_windows().tolist(), fresh.truth_climate().tolist()
+    kept = prepare(HENON, _suite(HENON), cache=tmp_path)
+    kept.truth_windows()
+    kept.truth_climate()
+    files = sorted((tmp_path / "data").iterdir())
+    assert len(files) == 6  # training, validation, and a context and a truth each of windows and free runs
+    made = observations.simulate
+    calls: list[int] = []
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        calls.append(options["n_samples"])
+        return made(*arguments, **options)
+
+    monkeypatch.setattr(observations, "simulate", counted)
+    files[0].write_bytes(files[0].read_bytes()[:200])
+    again = prepare(HENON, _suite(HENON), cache=tmp_path)
+    assert again.contexts.tolist() == fresh.contexts.tolist()
+    assert (again.truth_windows().tolist(), again.truth_climate().tolist()) == truths
+    assert again.trust().tolist() == fresh.trust().tolist()
+    assert len(calls) == 1  # the damaged one

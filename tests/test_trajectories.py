@@ -96,7 +96,7 @@ def test_rejected_draws_are_counted_and_replaced() -> None:
     half = system_from({"x": "where(x > 0, x*x, -x)"}, initial={"centre": [0.0], "spread": 1.0}, name="half")
     dataset = simulate(half, n_trajectories=16, n_samples=2, seed=0, dt=0.1, transient=50.0)
     assert dataset["rejected_draws"].values.sum() > 0
-    assert (dataset["state"].values <= 0).all()
+    assert np.abs(dataset["state"].values).max() < 1e-9  # only draws left of 0 stay; they decay to it
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def list_(
         choices = ["systems", "suites", *PLUGIN_KINDS]
         raise CatalogueError(f"list {what}: choose from {', '.join(choices)}{nearest(what, choices)}")
     from chaosbench.catalogue import system_files
-    from chaosbench.dynamics.reader import read_headline
+    from chaosbench.dynamics.headline import read_headline
 
     rows = [read_headline(path) for path in system_files().values()]
     rows = [row for row in rows if kind in (None, row.kind) and (tag is None or tag in row.tags)]

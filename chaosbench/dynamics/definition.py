@@ -1,86 +1,25 @@
 """What a system is: a frozen record of one definition file. Reading stands in `reader`, running in `compile`."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from chaosbench.expressions.tree import Expression
+import numpy as np
 
-KINDS = ("flows", "maps", "delays")
+from chaosbench.dynamics.form import form_of
+from chaosbench.dynamics.headline import KINDS
+from chaosbench.dynamics.parts import InitialRule, Known, Parameter, Source, StateVariable, Variant, scope_of
+from chaosbench.dynamics.vectors import make_vector
+from chaosbench.errors import DefinitionError, nearest
+from chaosbench.expressions.constants import constant_value
+from chaosbench.expressions.scope import Scope
+from chaosbench.expressions.tree import Element, Expression, to_data, walk
+from chaosbench.identity import sha256_of
 
-
-@dataclass(frozen=True)
-class StateVariable:
-    """One state variable: `indexed` means one per cell; `period` (an expression of parameters) marks an angle."""
-
-    name: str
-    meaning: str
-    unit: str = "1"
-    indexed: bool = False
-    period: "Expression | None" = None
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One parameter. `value` is a float, or for vectors and matrices a flat tuple; `shape` is "", "N" or "NN" in cells."""
-
-    name: str
-    value: float | tuple[float, ...]
-    meaning: str
-    unit: str = "1"
-    shape: Literal["", "N", "NN"] = ""
-    chaotic: tuple[float, float] | None = None
-    recipe: Mapping[str, Any] | None = None  # how a vector or matrix was made (formula or seeded draw), remade when N changes
-
-
-@dataclass(frozen=True)
-class InitialRule:
-    """How initial states are drawn: exactly one of centre (+ spread), box, points or history; `on` projects onto level sets.
-
-    history: per variable an expression in t (t <= 0); `spread` then adds one normal offset per variable, constant in t.
-    """
-
-    centre: tuple[float, ...] | None = None
-    spread: float | tuple[float, ...] = 0.0
-    box: tuple[tuple[float, float], ...] | None = None
-    points: tuple[tuple[float, ...], ...] | None = None
-    history: "Mapping[str, Expression] | None" = None
-    on: "Mapping[str, Expression] | None" = None
-
-
-@dataclass(frozen=True)
-class Known:
-    """A published value with the tolerance its source supports. `without_phase`: published without the forcing phase."""
-
-    quantity: str
-    value: float | tuple[float, ...]
-    tolerance: float | tuple[float, ...]
-    source: str
-    parameters: Mapping[str, float] | None = None
-    size: Mapping[str, int] | None = None
-    without_phase: bool = False
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where something comes from."""
-
-    key: str
-    cite: str
-    doi: str = ""
-
-
-@dataclass(frozen=True)
-class Variant:
-    """Another parameter set or regime of the same equations."""
-
-    name: str
-    summary: str
-    parameters: Mapping[str, float]
-    regime: str = ""
+__all__ = ["KINDS", "InitialRule", "Known", "Parameter", "Source", "StateVariable", "SystemDefinition", "Variant"]
 
 
 @dataclass(frozen=True)
@@ -101,19 +40,172 @@ class SystemDefinition:
     tags: tuple[str, ...]
     state: tuple[StateVariable, ...]
     parameters: tuple[Parameter, ...]
-    equations: "Mapping[str, Expression]"
+    equations: Mapping[str, Expression]
     initial: InitialRule
-    hamiltonian: "Expression | None" = None
-    forcing_period: "Expression | None" = None
+    hamiltonian: Expression | None = None
+    forcing_period: Expression | None = None
     size: tuple[str, int] | None = None
     boundary: Literal["periodic", "zero"] = "periodic"
-    lags: "tuple[Expression, ...]" = ()
-    integrals: "Mapping[str, Expression] | None" = None
-    identities: "Mapping[str, Expression] | None" = None
-    symmetries: "Mapping[str, Mapping[str, Expression]] | None" = None
+    lags: tuple[Expression, ...] = ()
+    integrals: Mapping[str, Expression] | None = None
+    identities: Mapping[str, Expression] | None = None
+    symmetries: Mapping[str, Mapping[str, Expression]] | None = None
     known: tuple[Known, ...] = ()
     sources: tuple[Source, ...] = ()
     variants: tuple[Variant, ...] = ()
     aliases: tuple[str, ...] = ()
     conservative: bool = False
-    path: Path | None = None
+    path: Path | None = field(default=None, compare=False)
+
+    def __hash__(self) -> int:
+        return hash(self.identity)
+
+    @property
+    def label(self) -> str:
+        """What messages call this system: its file if it has one."""
+        return f"{self.kind}/{self.path.name}" if self.path else self.name
+
+    @cached_property
+    def scope(self) -> Scope:
+        """The symbol table: flat state slots, flat parameter slots, size and lags."""
+        return scope_of(self.state, self.parameters, self.size, self.boundary, self.lags)
+
+    @property
+    def dimension(self) -> int:
+        """D, the number of flat state slots."""
+        return sum(variable.slots for variable in self.scope.variables)
+
+    @cached_property
+    def components(self) -> tuple[str, ...]:
+        """The D flat names: x for a scalar variable, x0, x1, ... for an indexed one."""
+        names = []
+        for variable in self.scope.variables:
+            names += [f"{variable.name}{cell}" for cell in range(variable.length)] or [variable.name]
+        return tuple(names)
+
+    @cached_property
+    def parameter_names(self) -> tuple[str, ...]:
+        """The P flat names: sigma for a number, omega[0], omega[1], ... for a vector, A[0,0], A[0,1], ... for a matrix."""
+        cells = range(self.scope.size)
+        names = []
+        for parameter in self.parameters:
+            if parameter.shape == "NN":
+                names += [f"{parameter.name}[{i},{j}]" for i in cells for j in cells]
+            else:
+                names += [f"{parameter.name}[{i}]" for i in cells] if parameter.shape else [parameter.name]
+        return tuple(names)
+
+    @property
+    def parameter_values(self) -> np.ndarray:
+        """The flat parameter vector (P,), a fresh copy."""
+        flat: list[float] = []
+        for parameter in self.parameters:
+            flat += parameter.value if isinstance(parameter.value, tuple) else [parameter.value]
+        return np.array(flat, dtype=np.float64)
+
+    @cached_property
+    def scalars(self) -> Mapping[str, float]:
+        """The values of scalar parameters, and the size, by name: what constant expressions may use."""
+        found = {parameter.name: parameter.value for parameter in self.parameters if not isinstance(parameter.value, tuple)}
+        return {**found, **({self.size[0]: float(self.size[1])} if self.size else {})}
+
+    @property
+    def periods(self) -> np.ndarray:
+        """The period of each component (D,), NaN where it is not an angle."""
+        found: list[float] = []
+        for entry, variable in zip(self.state, self.scope.variables, strict=True):
+            where = f"{self.label}: period of {entry.name}"
+            period = math.nan if entry.period is None else constant_value(entry.period, self.scalars, where=where)
+            found += [period] * variable.slots
+        return np.array(found)
+
+    @cached_property
+    def identity(self) -> str:
+        """SHA-256 of everything that decides the numbers: kind, state, parameter values, size, equations as written, initial rule."""
+        values = [[parameter.name, parameter.shape, parameter.value] for parameter in self.parameters]
+        return sha256_of({**self._skeleton(), "parameters": values, "initial": self.initial.to_data()})
+
+    @cached_property
+    def structure(self) -> str:
+        """SHA-256 of the same without parameter values and initial rule: equal for all parameter sets of one system."""
+        return sha256_of({**self._skeleton(), "parameters": [[parameter.name, parameter.shape] for parameter in self.parameters]})
+
+    @cached_property
+    def form(self) -> str:
+        """SHA-256 of the expanded equations, minimal over renamings of variables and parameters (see `form.form_of`)."""
+        return form_of(self.equations, self.scope, self.kind)
+
+    def _skeleton(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "state": [[entry.name, entry.indexed, _data_or_none(entry.period)] for entry in self.state],
+            "size": self.size,
+            "boundary": self.boundary,
+            "equations": [[entry.name, to_data(self.equations[entry.name])] for entry in self.state],
+        }
+
+    def variant(self, name: str) -> "SystemDefinition":
+        """Return this system with the parameters of the variant called `name`."""
+        for variant in self.variants:
+            if variant.name == name:
+                return self.with_parameters(variant.parameters)
+        known = [variant.name for variant in self.variants]
+        raise DefinitionError(f"{self.label}: unknown variant {name!r}; variants are {', '.join(known) or 'none'}{nearest(name, known)}")
+
+    def with_parameters(self, values: Mapping[str, float]) -> "SystemDefinition":
+        """Return a copy with other values of scalar parameters, by name, or of the size, by its name (vectors and matrices are then remade).
+
+        Raises DefinitionError for an unknown name, a vector, a value that is not finite, or a size too small for the stencil.
+        """
+        parameters, size = list(self.parameters), self.size
+        places = {parameter.name: place for place, parameter in enumerate(parameters)}
+        for name, value in values.items():
+            if size and name == size[0]:
+                size = (name, self._checked_size(name, value))
+            elif name in places:
+                parameters[places[name]] = replace(parameters[places[name]], value=self._checked_value(parameters[places[name]], value))
+            else:
+                known = [*places, *([size[0]] if size else [])]
+                raise DefinitionError(f"{self.label}: unknown parameter {name!r}; parameters are {', '.join(known) or 'none'}{nearest(name, known)}")
+        if size and size != self.size:
+            where = f"{self.label}: parameters"
+            parameters = [replace(p, value=make_vector(p.name, p.recipe, size, f"{where}.{p.name}")) if p.recipe else p for p in parameters]
+        changed = replace(self, parameters=tuple(parameters), size=size)
+        changed.check_values()
+        return changed
+
+    def _checked_value(self, parameter: Parameter, value: Any) -> float:
+        if parameter.shape:
+            raise DefinitionError(
+                f"{self.label}: parameter {parameter.name!r} is a vector or matrix; only numbers can be replaced; write another file"
+            )
+        if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating) or not math.isfinite(value):
+            raise DefinitionError(f"{self.label}: {parameter.name} = {value!r} is not allowed; parameters are finite numbers; pass a float")
+        return float(value)
+
+    def _checked_size(self, name: str, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating) or value != int(value) or value < 1:
+            raise DefinitionError(f"{self.label}: {name} = {value!r} is not allowed; the size is a whole number >= 1; pass an int")
+        return int(value)
+
+    def check_values(self) -> None:
+        """Raise DefinitionError if the size, a lag, a period or an initial state does not fit the present parameter values."""
+        offsets = [0, *(part.offset for tree in self.equations.values() for part in walk(tree) if isinstance(part, Element))]
+        span = max(offsets) - min(offsets)
+        if self.size and self.size[1] <= span:
+            raise DefinitionError(f"{self.label}: {self.size[0]} = {self.size[1]} is too small; the equations reach over {span + 1} cells; take more")
+        for place, lag in enumerate(self.lags):
+            value = constant_value(lag, self.scalars, where=f"{self.label}: lag {place}")
+            if value <= 0:
+                raise DefinitionError(f"{self.label}: lag {place} is {value}; a lag is a positive time; correct the parameters")
+        for name, period in zip(self.components, self.periods, strict=True):
+            if period <= 0:
+                raise DefinitionError(f"{self.label}: the period of {name} is {period}; a period is positive; correct the parameters")
+        for point in self.initial.points or ():
+            if len(point) != self.dimension:
+                rule = "each of initial.points is a full flat state"
+                raise DefinitionError(f"{self.label}: a point has {len(point)} numbers for {self.dimension} components; {rule}; correct it")
+
+
+def _data_or_none(tree: Expression | None) -> Any:
+    return None if tree is None else to_data(tree)

@@ -1,0 +1,79 @@
+"""Plain data (a parsed TOML file, JSON, or arguments) to a validated SystemDefinition: the one way in, whatever the door."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from chaosbench.dynamics.annotations import read_known, read_sources, read_variants
+from chaosbench.dynamics.definition import KINDS, SystemDefinition
+from chaosbench.dynamics.equations import Equations, read_equations, read_identities, read_integrals, read_symmetries
+from chaosbench.dynamics.fields import check_keys, flag_of, table_of, text_of, texts_of
+from chaosbench.dynamics.initial_rule import read_initial, with_phase
+from chaosbench.dynamics.symbols import read_symbols
+from chaosbench.errors import DefinitionError, nearest
+from chaosbench.expressions.tree import Expression, names_in
+
+TEXTS = ("kind", "title", "summary", "hamiltonian", "forcing_period", "boundary")
+TABLES = ("size", "state", "parameters", "equations", "initial", "integrals", "identities", "symmetries")
+TOP_KEYS = frozenset({"tags", "aliases", "conservative", "known", "source", "variant", *TEXTS, *TABLES})
+
+
+def build_definition(data: Mapping[str, Any], *, name: str, kind: str, label: str, path: Path | None = None) -> SystemDefinition:
+    """Return the definition in `data`, whose keys are those of a definition file.
+
+    Parameters: `kind` is one of KINDS; `label` (a file name) starts every message.
+    Raises DefinitionError "label: key: what is wrong; rule; fix".
+    """
+    top = f"{label}: "
+    if kind not in KINDS:
+        raise DefinitionError(f"{top}kind: {kind!r} is not known; kinds are {', '.join(KINDS)}{nearest(kind, KINDS)}")
+    check_keys(data, TOP_KEYS, top, required=("title", "summary", "state", "initial"))
+    symbols = read_symbols(data, label)
+    read = read_equations(data, symbols, kind=kind, label=label)
+    integrals = read_integrals(data, read, label)
+    rule = read_initial(table_of(data, "initial", top), read.state, read.scope, kind=kind, integrals=tuple(integrals), where=f"{label}: initial")
+    if symbols.forced:
+        variables = len(symbols.state)
+        rule = with_phase(rule, variables, read.scope.variables[-1].start)
+    sources = read_sources(data, top)
+    settable = [entry.name for entry in symbols.parameters if not entry.shape] + ([symbols.size[0]] if symbols.size else [])
+    definition = SystemDefinition(
+        name=name,
+        kind=cast(Literal["flows", "maps", "delays"], kind),
+        title=text_of(data, "title", top),
+        summary=text_of(data, "summary", top),
+        tags=texts_of(data, "tags", top),
+        state=read.state,
+        parameters=symbols.parameters,
+        equations=read.equations,
+        initial=rule,
+        hamiltonian=read.hamiltonian,
+        forcing_period=read.forcing_period,
+        size=symbols.size,
+        boundary=symbols.boundary,
+        lags=read.lags,
+        integrals=integrals or None,
+        identities=read_identities(data, read, kind=kind, label=label) or None,
+        symmetries=read_symmetries(data, read, label) or None,
+        known=read_known(data, [source.key for source in sources], settable, read.scope.size_name, top),
+        sources=sources,
+        variants=read_variants(data, settable, top),
+        aliases=texts_of(data, "aliases", top),
+        conservative=flag_of(data, "conservative", top) or read.hamiltonian is not None,
+        path=path,
+    )
+    _check_used(definition, read, label)
+    definition.check_values()
+    return definition
+
+
+def _check_used(definition: SystemDefinition, read: Equations, label: str) -> None:
+    """Raise DefinitionError for a parameter that occurs nowhere: it would be differentiated, swept and shown for nothing."""
+    trees: list[Expression] = [*read.equations.values(), *read.lags]
+    trees += [tree for tree in (read.hamiltonian, read.forcing_period, *(entry.period for entry in read.state)) if tree is not None]
+    for table in (definition.integrals, definition.initial.history, definition.initial.on):
+        trees += (table or {}).values()
+    used = frozenset().union(*(names_in(tree) for tree in trees))
+    for parameter in definition.parameters:
+        if parameter.name not in used:
+            raise DefinitionError(f"{label}: parameters.{parameter.name}: no equation uses it; every parameter has an effect; remove it or use it")

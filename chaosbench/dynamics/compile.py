@@ -1,0 +1,172 @@
+"""Definition to something that can be evaluated: the tape, its tangent, the readable NumPy evaluation and the compiled kernels."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from chaosbench.dynamics.definition import SystemDefinition
+from chaosbench.errors import DefinitionError
+from chaosbench.expressions.differentiate import tangent_tape
+from chaosbench.expressions.evaluate import evaluate, outputs_of
+from chaosbench.expressions.tape import Tape
+from chaosbench.expressions.trace import trace, trace_expressions
+from chaosbench.expressions.tree import Expression
+from chaosbench.kernels.build import Kernels, build
+from chaosbench.kernels.tableau import Tableau
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A scalar function of the state, such as an integral: its values and its gradient."""
+
+    tape: Tape
+
+    def value(self, states: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        """Return the values (B,) at states (B, D); parameters are (P,) or (B, P)."""
+        [values], _ = outputs_of(self.tape, states, parameters)
+        return values[:, 0]
+
+    def gradient(self, states: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        """Return the gradients (B, D) at states (B, D)."""
+        batch, dimension = states.shape
+        _, [slopes] = outputs_of(tangent_tape(self.tape), *_along_axes(states, parameters), tangents=np.tile(np.eye(dimension), (batch, 1)))
+        return slopes[:, 0].reshape(batch, dimension)
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledSystem:
+    """A definition with its tape; made by `compile_system`. Everything that runs a system starts here."""
+
+    definition: SystemDefinition
+    tape: Tape
+    _quantities: dict[Expression, Quantity] = field(default_factory=dict, repr=False)
+    _kernels: dict[tuple[Tableau | None, int], Kernels] = field(default_factory=dict, repr=False)
+
+    def __reduce__(self) -> tuple[Callable[[SystemDefinition], Any], tuple[SystemDefinition]]:
+        return compile_system, (self.definition,)  # kernels are addresses of this process
+
+    @property
+    def dimension(self) -> int:
+        """D, the number of flat state slots."""
+        return self.tape.dimension
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one state before flattening: (D,)."""
+        return (self.dimension,)
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """The D flat names."""
+        return self.definition.components
+
+    @property
+    def n_parameters(self) -> int:
+        """P, the length of the flat parameter vector."""
+        return self.tape.n_parameters
+
+    @property
+    def parameter_values(self) -> np.ndarray:
+        """The definition's parameters (P,), a fresh copy."""
+        return self.definition.parameter_values
+
+    @cached_property
+    def periods(self) -> np.ndarray:
+        """The period of each component (D,), NaN where it is not an angle."""
+        return self.definition.periods
+
+    @property
+    def delayed(self) -> tuple[tuple[int, int], ...]:
+        """One (flat state slot, lag number) per delayed value; empty without delays."""
+        return self.tape.delayed
+
+    @cached_property
+    def tangent_tape(self) -> Tape:
+        """The tape with its directional derivative."""
+        return tangent_tape(self.tape)
+
+    @cached_property
+    def _lag_tape(self) -> Tape:
+        return trace_expressions(self.definition.lags, self.definition.scope)
+
+    def lags(self, parameters: np.ndarray | None = None) -> np.ndarray:
+        """Return the distinct lags (n_lags,) at `parameters` (P,), or (B, n_lags) at (B, P)."""
+        given = self.parameter_values if parameters is None else np.asarray(parameters, dtype=np.float64)
+        rows = np.atleast_2d(given)
+        found, _ = outputs_of(self._lag_tape, np.zeros((len(rows), self.dimension)), rows)
+        table = np.concatenate(found, axis=1) if found else np.empty((len(rows), 0))
+        return table[0] if given.ndim == 1 else table
+
+    def value(self, states: np.ndarray, parameters: np.ndarray | None = None, past: np.ndarray | None = None) -> np.ndarray:
+        """Return the right-hand side (B, D): the rate of a flow or delay system, the next state of a map.
+
+        Parameters: states (B, D); parameters (P,) or (B, P), default the definition's; past (B, n_delayed) for delays. This is the slow readable
+        evaluation; the kernels are the fast one. Complex input is allowed (complex steps).
+        """
+        states, parameters = self._checked(states, parameters, past)
+        return evaluate(self.tape, states, parameters, past=past)[0]
+
+    def tangent(
+        self,
+        states: np.ndarray,
+        tangents: np.ndarray,
+        parameters: np.ndarray | None = None,
+        past: np.ndarray | None = None,
+        past_tangents: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Return the derivative (B, D) of the right-hand side along `tangents` (B, D) and, for delays, `past_tangents` (B, n_delayed)."""
+        states, parameters = self._checked(states, parameters, past)
+        return np.asarray(evaluate(self.tangent_tape, states, parameters, past=past, tangents=np.asarray(tangents), past_tangents=past_tangents)[1])
+
+    def jacobian(self, states: np.ndarray, parameters: np.ndarray | None = None, past: np.ndarray | None = None) -> np.ndarray:
+        """Return the Jacobian (B, D, D): entry [b, k, l] is the derivative of component k by the present component l (delayed values held)."""
+        states, parameters = self._checked(states, parameters, past)
+        batch, dimension = states.shape
+        repeated = None if past is None else np.repeat(past, dimension, axis=0)
+        still = None if repeated is None else np.zeros_like(repeated)
+        rows, values = _along_axes(states, parameters)
+        columns = self.tangent(rows, np.tile(np.eye(dimension), (batch, 1)), values, repeated, still)
+        return columns.reshape(batch, dimension, dimension).transpose(0, 2, 1)
+
+    def kernels(self, tableau: Tableau | None = None, columns: int = 0) -> Kernels:
+        """Return the compiled kernels: value, and with a tableau the Runge-Kutta step and its dense output; `columns` tangents beside the state."""
+        key = (tableau, columns)
+        if key not in self._kernels:
+            tape = self.tangent_tape if columns else self.tape
+            self._kernels[key] = build(tape, structure=self.definition.structure, tableau=tableau, columns=columns)
+        return self._kernels[key]
+
+    def quantity(self, tree: Expression) -> Quantity:
+        """Return the function of the state that `tree` (one of the definition's integrals, identities or levels) stands for."""
+        if tree not in self._quantities:
+            self._quantities[tree] = Quantity(trace_expressions([tree], self.definition.scope))
+        return self._quantities[tree]
+
+    def _checked(self, states: np.ndarray, parameters: np.ndarray | None, past: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        states = np.asarray(states)
+        parameters = self.parameter_values if parameters is None else np.asarray(parameters)
+        label = self.definition.label
+        if states.ndim != 2 or states.shape[1] != self.dimension:
+            raise DefinitionError(f"{label}: states of shape {states.shape}; rule: (B, {self.dimension}); reshape them")
+        if parameters.shape not in ((self.n_parameters,), (len(states), self.n_parameters)):
+            rule = f"({self.n_parameters},) or ({len(states)}, {self.n_parameters})"
+            raise DefinitionError(f"{label}: parameters of shape {parameters.shape}; rule: {rule}; reshape them")
+        wanted = (len(states), len(self.delayed))
+        if self.delayed and (past is None or np.shape(past) != wanted):
+            given = None if past is None else np.shape(past)
+            raise DefinitionError(f"{label}: past of shape {given}; rule: {wanted}, the delayed values; pass past")
+        return states, parameters
+
+
+def compile_system(definition: SystemDefinition) -> CompiledSystem:
+    """Return the compiled form of `definition`. Cheap: kernels are made when first asked for."""
+    return CompiledSystem(definition, trace(definition.equations, definition.scope))
+
+
+def _along_axes(states: np.ndarray, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return each state D times in a row, and parameters to match."""
+    dimension = states.shape[1]
+    return np.repeat(states, dimension, axis=0), parameters if parameters.ndim == 1 else np.repeat(parameters, dimension, axis=0)

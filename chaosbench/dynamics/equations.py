@@ -1,0 +1,127 @@
+"""Reading [equations] or a Hamiltonian, and what the rest of a file says in formulas: integrals, identities, symmetries."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chaosbench.dynamics.fields import check_keys, table_of
+from chaosbench.dynamics.hamilton import hamilton_equations
+from chaosbench.dynamics.parts import StateVariable, scope_of
+from chaosbench.dynamics.symbols import PHASE, Symbols, state_key
+from chaosbench.errors import DefinitionError
+from chaosbench.expressions.parse import parse
+from chaosbench.expressions.scope import Scope, Use, check
+from chaosbench.expressions.tree import ONE, Delay, Element, Expression, Name, names_in, substitute, walk
+
+
+@dataclass(frozen=True)
+class Equations:
+    """The equations of one file in their final form (a forced system with its phase)."""
+
+    state: tuple[StateVariable, ...]
+    equations: Mapping[str, Expression]
+    hamiltonian: Expression | None
+    forcing_period: Expression | None
+    lags: tuple[Expression, ...]
+    scope: Scope
+
+
+def read_equations(data: Mapping[str, Any], symbols: Symbols, *, kind: str, label: str) -> Equations:
+    """Return the equations in `data`, checked against `symbols`; time becomes the variable "phase"."""
+    scope = scope_of(symbols.state, symbols.parameters, symbols.size, symbols.boundary)
+    for entry in symbols.state:
+        if entry.period is not None:
+            check(entry.period, scope, f"{label}: state.{entry.name}.period", Use(state=False))
+    hamiltonian = None
+    if "hamiltonian" in data:
+        if data.get("equations") or kind != "flows":
+            raise DefinitionError(
+                f"{label}: hamiltonian: stands beside [equations] or outside flows; alone it gives the equations of a flow; keep one"
+            )
+        hamiltonian = _formula(data["hamiltonian"], scope, f"{label}: hamiltonian", Use(time=symbols.forced))
+        pairs = [(entry.name, entry.indexed) for entry in symbols.state]
+        where = f"{label}: hamiltonian"
+        equations = hamilton_equations(hamiltonian, pairs, boundary=symbols.boundary, size_name=scope.size_name, where=where)
+    else:
+        equations = _equations(data, symbols, scope, kind, label)
+    lags = tuple(dict.fromkeys(part.lag for tree in equations.values() for part in walk(tree) if isinstance(part, Delay)))
+    if kind == "delays" and not lags:
+        raise DefinitionError(f"{label}: equations: no delay(...) occurs; a system of kind 'delays' has at least one; move the file to flows")
+    state, period = symbols.state, None
+    if symbols.forced:
+        period = _forcing_period(data, equations, scope, kind, label)
+        equations = {**{name: _with_phase(tree) for name, tree in equations.items()}, PHASE: ONE}
+        hamiltonian = None if hamiltonian is None else _with_phase(hamiltonian)
+        state = (*state, StateVariable(PHASE, "time since the start of the forcing", period=period))
+    return Equations(state, equations, hamiltonian, period, lags, scope_of(state, symbols.parameters, symbols.size, symbols.boundary, lags))
+
+
+def _equations(data: Mapping[str, Any], symbols: Symbols, scope: Scope, kind: str, label: str) -> dict[str, Expression]:
+    table = table_of(data, "equations", f"{label}: ")
+    keys = {state_key(entry): entry for entry in symbols.state}
+    check_keys(table, keys, f"{label}: equations", required=keys)
+    delays = kind == "delays"
+    return {
+        entry.name: _formula(table[key], scope, f"{label}: equations.{key}", Use(index=entry.indexed, time=symbols.forced, delays=delays))
+        for key, entry in keys.items()
+    }
+
+
+def _forcing_period(data: Mapping[str, Any], equations: Mapping[str, Expression], scope: Scope, kind: str, label: str) -> Expression:
+    where = f"{label}: forcing_period"
+    if kind == "maps":
+        raise DefinitionError(f"{where}: is given for a map; maps have no time; make the phase a state variable of its own")
+    if not any("t" in names_in(tree) for tree in equations.values()):
+        raise DefinitionError(f"{where}: is given, but no equation uses t; it belongs to forced systems; remove it, or write the forcing with t")
+    return _formula(str(data["forcing_period"]), scope, where, Use(state=False))
+
+
+def _formula(text: Any, scope: Scope, where: str, use: Use) -> Expression:
+    tree = parse(text, where=where)
+    check(tree, scope, where, use)
+    return tree
+
+
+def _with_phase(tree: Expression) -> Expression:
+    return substitute(tree, {"t": Name(PHASE)})
+
+
+def read_integrals(data: Mapping[str, Any], read: Equations, label: str) -> dict[str, Expression]:
+    """Return [integrals] by name; an autonomous Hamiltonian is added under the name H."""
+    forced = read.forcing_period is not None
+    found = {name: _quantity(text, read, f"{label}: integrals.{name}") for name, text in table_of(data, "integrals", f"{label}: ").items()}
+    if read.hamiltonian is None or forced:
+        return found
+    if "H" in found:
+        raise DefinitionError(f"{label}: integrals.H: the Hamiltonian is an integral called H already; names are distinct; remove or rename it")
+    return {"H": read.hamiltonian, **found}
+
+
+def read_identities(data: Mapping[str, Any], read: Equations, *, kind: str, label: str) -> dict[str, Expression]:
+    """Return [identities]: the divergence of a flow or delay system, or the determinant of a map's Jacobian."""
+    table = table_of(data, "identities", f"{label}: ")
+    check_keys(table, {"determinant"} if kind == "maps" else {"divergence"}, f"{label}: identities")
+    return {name: _quantity(text, read, f"{label}: identities.{name}") for name, text in table.items()}
+
+
+def _quantity(text: Any, read: Equations, where: str, *, index: bool = False) -> Expression:
+    return _with_time(_formula(text, read.scope, where, Use(index=index, time=read.forcing_period is not None)), read)
+
+
+def _with_time(tree: Expression, read: Equations) -> Expression:
+    return tree if read.forcing_period is None else _with_phase(tree)
+
+
+def read_symmetries(data: Mapping[str, Any], read: Equations, label: str) -> dict[str, dict[str, Expression]]:
+    """Return [symmetries] by name: for every state variable what it maps to, itself where the author says nothing."""
+    keys = {state_key(entry): entry for entry in read.state}
+    found: dict[str, dict[str, Expression]] = {}
+    table = table_of(data, "symmetries", f"{label}: ")
+    for name in table:
+        where = f"{label}: symmetries.{name}"
+        images = table_of(table, name, f"{label}: symmetries")
+        check_keys(images, keys, where)
+        found[name] = {entry.name: Element(entry.name, "i") if entry.indexed else Name(entry.name) for entry in read.state}
+        for key, text in images.items():
+            found[name][keys[key].name] = _quantity(text, read, f"{where}.{key}", index=keys[key].indexed)
+    return found

@@ -1,0 +1,82 @@
+"""The form of a system: a hash that does not depend on names, order of terms or brackets; equal forms mark duplicates.
+
+Guarantee: systems with equal forms have equal expanded equations after some renaming of variables and parameters (SHA-256 collisions
+aside). The converse holds for everything the expansion of `expressions.normal` can see, unless the system is so symmetric that the search
+meets more than MAX_LEAVES labellings; then equal systems may get different forms, never the reverse. Numbers in equations are compared
+exactly, parameters by role only: a system with 2*x and one with a*x differ.
+"""
+
+from collections.abc import Mapping
+
+from chaosbench.expressions.normal import Terms, encode, normal_form, symbols_in
+from chaosbench.expressions.scope import Scope
+from chaosbench.expressions.tree import Expression
+from chaosbench.identity import sha256_of
+
+MAX_LEAVES = 500
+_MARK = "!"
+Colours = Mapping[str, int]
+
+
+def form_of(equations: Mapping[str, Expression], scope: Scope, kind: str) -> str:
+    """Return the SHA-256 of the least text of the expanded equations over all renamings of variables and parameters."""
+    expanded = {name: normal_form(tree, scope.size_name) for name, tree in equations.items()}
+    present = frozenset().union(*(symbols_in(terms) for terms in expanded.values()))
+    roles = {variable.name: f"variable{bool(variable.length)}" for variable in scope.variables}
+    roles.update({name: f"parameter{slot.shape}" for name, slot in scope.parameters.items() if name in present})
+    text = _Search(expanded).least(_ranked({name: (0, role) for name, role in roles.items()}))
+    return sha256_of([kind, scope.boundary if scope.size else None, sorted(roles.values()), text])
+
+
+def _ranked(keys: Mapping[str, tuple[int, str]]) -> dict[str, int]:
+    """Return colours 0, 1, ... in the order of `keys`."""
+    rank = {key: place for place, key in enumerate(sorted(set(keys.values())))}
+    return {name: rank[key] for name, key in keys.items()}
+
+
+class _Search:
+    """Individualisation and refinement: colour symbols by how they occur, split the first tie in every possible way, keep the least text."""
+
+    def __init__(self, expanded: Mapping[str, Terms]) -> None:
+        self.expanded = expanded
+        self.holds = {name: symbols_in(terms) for name, terms in expanded.items()}
+        self.leaves = 0
+
+    def least(self, colours: Colours) -> str:
+        colours = self.refined(colours)
+        tied = self.first_tie(colours)
+        if not tied:
+            self.leaves += 1
+            return self.text(colours)
+        found: list[str] = []
+        for chosen in tied:
+            if found and self.leaves >= MAX_LEAVES:
+                break
+            found.append(self.least({name: 2 * colour - (name == chosen) for name, colour in colours.items()}))
+        return min(found)
+
+    def refined(self, colours: Colours) -> Colours:
+        """Split colours by the equations a symbol occurs in, until nothing splits."""
+        while True:
+            plain = {name: str(colour) for name, colour in colours.items()}
+            texts = {name: encode(terms, plain) for name, terms in self.expanded.items()}
+            keys = {name: (colour, self.signature(name, plain, texts)) for name, colour in colours.items()}
+            finer = _ranked(keys)
+            if len(set(finer.values())) == len(set(colours.values())):
+                return finer
+            colours = finer
+
+    def signature(self, symbol: str, plain: Mapping[str, str], texts: Mapping[str, str]) -> str:
+        marked = {**plain, symbol: _MARK}
+        rows = [f"{marked[name]}={encode(terms, marked) if symbol in self.holds[name] else texts[name]}" for name, terms in self.expanded.items()]
+        return ";".join(sorted(rows))
+
+    def first_tie(self, colours: Colours) -> list[str]:
+        members: dict[int, list[str]] = {}
+        for name, colour in colours.items():
+            members.setdefault(colour, []).append(name)
+        return next((members[colour] for colour in sorted(members) if len(members[colour]) > 1), [])
+
+    def text(self, colours: Colours) -> str:
+        plain = {name: str(colour) for name, colour in colours.items()}
+        return ";".join(f"{plain[name]}={encode(self.expanded[name], plain)}" for name in sorted(self.expanded, key=lambda name: colours[name]))

@@ -1,0 +1,146 @@
+"""Choosing an option without looking at the test: hold data out, run free over them, keep the option with the smaller error."""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from chaosbench.errors import ForecasterError
+from chaosbench.forecasters._border import trajectories, within
+from chaosbench.forecasters._feedback_map import FeedbackMap
+from chaosbench.forecasters.base import Training
+
+PENALTIES = (1e2, 1.0, 1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12)  # ridges tried, largest first: at equal error the more cautious one wins
+WITHOUT_VALIDATION = 1e-6  # the ridge where the training data are too short to hold any out
+_CAP = 10.0  # standard deviations: what a diverged forecast counts as, the same as the harness's cap
+_FLOOR = 1e-12
+_HELD_OUT = 0.2
+_STARTS, _LEADS = 32, 200
+_STABLE_STARTS, _STABLE_STEPS = 8, 1000  # while choosing
+_FINAL_STARTS, _FINAL_STEPS = 4, 5000  # of the model fitted to everything
+
+_Option = TypeVar("_Option", bound=Hashable)
+_Model = TypeVar("_Model", bound=FeedbackMap)
+
+
+def held_out(training: Training, states: list[np.ndarray], *, minimum: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return (series to train on, series to check on): the validation data when there are any, otherwise the last fifth of each trajectory.
+
+    minimum: samples that a series needs to be of use on either side of a split; a trajectory too short to give both sides is trained on whole.
+    With validation data the first of the pair is `states` itself.
+    """
+    if training.validation is not None:
+        checks = trajectories(training.validation, minimum=1, need="validation needs at least 1")
+        if checks[0].shape[1] != states[0].shape[1]:
+            dimensions = f"{checks[0].shape[1]} components, the training data {states[0].shape[1]}"
+            raise ForecasterError(f"training.validation: {dimensions}; both must have the same; observe them in the same way")
+        return states, checks
+    train, check = [], []
+    for series in states:
+        tail = max(minimum, round(_HELD_OUT * len(series)))
+        if len(series) - tail < minimum:
+            train.append(series)
+        else:
+            train.append(series[:-tail])
+            check.append(series[-tail:])
+    return train, check
+
+
+def check_ridge(ridge: float | None) -> None:
+    """Raise ForecasterError unless `ridge` is None (to be chosen) or a finite number of at least 0."""
+    if ridge is not None:
+        within("ridge", ridge, 0.0, float(np.finfo(np.float64).max))
+
+
+def fit_with_ridge(
+    ridge: float | None,
+    training: Training,
+    states: list[np.ndarray],
+    *,
+    minimum: int,
+    prepare: Callable[[Sequence[np.ndarray]], Callable[[float], _Model]],
+) -> _Model:
+    """Return the model fitted to `states` with `ridge`, or with the best of PENALTIES when it is None.
+
+    prepare: takes series and returns the function from a ridge to the model fitted to them. Choosing fits every ridge to the part that is
+    not held out (see `held_out` for it and for `minimum`) and then the best to everything (see `best`).
+    """
+    everything = prepare(states)
+    if ridge is not None:
+        return everything(ridge)
+    train, checks = held_out(training, states, minimum=minimum)
+    if not checks:
+        return everything(WITHOUT_VALIDATION)
+    trial = everything if train is states else prepare(train)
+    return best(PENALTIES, trial, everything, checks) or everything(WITHOUT_VALIDATION)
+
+
+def best(
+    options: Iterable[_Option], trial: Callable[[_Option], FeedbackMap], final: Callable[[_Option], _Model], checks: Sequence[np.ndarray]
+) -> _Model | None:
+    """Return `final(option)` for the option whose `trial(option)` has the smallest `free_run_error` over `checks`, the first of equals.
+
+    If that final model diverges within 5000 free steps from 4 of the held-out contexts, the next option in order takes its place, and the
+    first one after all when every one diverges: more data moved a model across the edge of stability too often to trust the trial alone
+    (seen with quadratic features of a ring of 10 cells). None when no series of `checks` is long enough.
+    """
+    errors: dict[_Option, float] = {}
+    for option in options:
+        error = free_run_error(trial(option), checks)
+        if error is not None:
+            errors[option] = error
+    ranked = sorted(errors, key=errors.__getitem__)
+    for option in ranked:
+        model = final(option)
+        if not np.any(diverged(model, _contexts(model, checks, _FINAL_STARTS), _FINAL_STEPS)):
+            return model
+    return final(ranked[0]) if ranked else None
+
+
+def free_run_error(model: FeedbackMap, checks: Sequence[np.ndarray]) -> float | None:
+    """Return how badly `model` runs free over `checks` (each (T, D)): accuracy while there is truth, then stability; None if all are too short.
+
+    Accuracy: mean over up to 32 evenly spaced starts and up to 200 leads of log10 of the root mean square over components, between 1e-12
+    and 10. The logarithm lets every lead count until the error saturates; with the plain mean, late leads decide, and where 200 leads are
+    many Lyapunov times the model that falls fastest to the mean wins (seen on a map).
+    Stability: 10 times the share of up to 8 of those starts that diverge within 1000 steps; a model that is right for a while and then
+    diverges must lose against one that stays, and no held-out series is long enough to show it.
+    """
+    errors, runs = [], []
+    for series in checks:
+        reads = _reads(model, series)
+        if reads is None:
+            continue
+        leads = min(_LEADS, len(series) - reads)
+        starts = _starts(len(series) - reads - leads, _STARTS)
+        context = np.stack([series[start : start + reads] for start in starts])
+        truth = np.stack([series[start + reads : start + reads + leads] for start in starts])
+        with np.errstate(all="ignore"):
+            error = np.sqrt(np.mean((model.roll(context, leads) - truth) ** 2, axis=2))
+        errors.append(np.log10(np.clip(np.where(np.isfinite(error), error, _CAP), _FLOOR, _CAP)).ravel())
+        runs.append(diverged(model, context[:: -(-len(context) // _STABLE_STARTS)], _STABLE_STEPS))
+    if not errors:
+        return None
+    return float(np.mean(np.concatenate(errors)) + _CAP * np.mean(np.concatenate(runs)))
+
+
+def diverged(model: FeedbackMap, context: np.ndarray, steps: int) -> np.ndarray:
+    """Return which free runs of `steps` from `context` (W, C, D) leave [-10, 10] or become non-finite, (W,)."""
+    with np.errstate(all="ignore"):
+        outside: np.ndarray = ~np.all(np.abs(model.roll(context, steps)) <= _CAP, axis=(1, 2))
+    return outside
+
+
+def _contexts(model: FeedbackMap, checks: Sequence[np.ndarray], count: int) -> np.ndarray:
+    longest = max(checks, key=len)
+    reads = max(model.span, min(model.settling, len(longest) // 2))
+    return np.stack([longest[start : start + reads] for start in _starts(len(longest) - reads, count)])
+
+
+def _reads(model: FeedbackMap, series: np.ndarray) -> int | None:
+    reads = min(model.settling, len(series) // 2)
+    return reads if reads >= model.span else None
+
+
+def _starts(last: int, count: int) -> np.ndarray:
+    return np.unique(np.linspace(0, last, min(count, last + 1)).astype(int))

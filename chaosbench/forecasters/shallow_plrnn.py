@@ -1,0 +1,151 @@
+"""Shallow piecewise-linear recurrent network trained with generalised teacher forcing."""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from chaosbench.errors import ForecasterError
+from chaosbench.forecasters._border import positive, within
+from chaosbench.forecasters._forced_plrnn import ForcedRecurrence, jacobians, spectral_norms
+from chaosbench.forecasters._segments import increment_size
+from chaosbench.forecasters._torch_forecaster import TorchForecaster
+from chaosbench.forecasters._torch_loop import TorchLoop, rowwise_linear
+from chaosbench.forecasters._training import Recipe, Trainable
+
+_EVERY = 5  # updates between two estimates of the forcing strength
+_DECAY = 0.99  # how slowly it falls; 0.999 in the source, which trains a hundred times longer
+_SEQUENCES = 16  # sequences of a batch that an estimate looks at
+_ITERATIONS = 10  # power iterations of a spectral norm
+_SETTLING = 100  # samples of context that hidden latents are given
+
+
+class _Network(Trainable):
+    """Parameters A (M,), W1 (M, H), W2 (H, M), h1 (M,), h2 (H,) and the start map L (M - D, D) with offset."""
+
+    def __init__(
+        self, dimension: int, latent: int, hidden: int, clipped: bool, alpha: float | None, unit: np.ndarray, draws: torch.Generator
+    ) -> None:
+        super().__init__()
+
+        def uniform(*shape: int) -> nn.Parameter:
+            return nn.Parameter((2.0 * torch.rand(*shape, generator=draws) - 1.0) / math.sqrt(shape[-1]))
+
+        gram = torch.randn(latent, latent, generator=draws)
+        positive_definite = gram.T @ gram / latent + torch.eye(latent)
+        self.A = nn.Parameter((positive_definite / torch.linalg.eigvalsh(positive_definite)[-1]).diagonal().clone())
+        self.W1, self.W2 = uniform(latent, hidden), uniform(hidden, latent)
+        self.h1 = nn.Parameter(torch.zeros(latent))
+        self.h2 = uniform(hidden) if clipped else nn.Parameter(torch.zeros(hidden))
+        self.lift = uniform(latent - dimension, dimension)
+        self.lift_bias = nn.Parameter(torch.zeros(latent - dimension))
+        self.clipped, self.adaptive, self.observed = clipped, alpha is None, dimension
+        self.alpha: Tensor
+        self.unit: Tensor
+        self.register_buffer("alpha", torch.tensor(1.0 if alpha is None else alpha))
+        self.register_buffer("unit", torch.as_tensor(unit, dtype=torch.float32))
+        self._calls = 0
+
+    def groups(self) -> list[tuple[list[nn.Parameter], float, bool]]:
+        return [([parameter for parameter in self.parameters() if parameter.numel()], 1.0, True)]
+
+    def segment_loss(self, inputs: Tensor, targets: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        signal = inputs.transpose(0, 1)
+        hidden = self.A.shape[0] - self.observed
+        start = self.lifted(signal[0]) if state is None else state
+        if self.adaptive and self._calls % _EVERY == 0:
+            self._adapt(signal)
+        self._calls += 1
+        keep = torch.cat(((1.0 - self.alpha).expand(self.observed), self.alpha.new_ones(hidden)))
+        padded = nn.functional.pad(signal, (0, hidden))
+        states = ForcedRecurrence.apply(start, padded, keep, self.A, self.W1, self.W2, self.h1, self.h2, self.clipped)
+        error = (states[..., : self.observed] - targets.transpose(0, 1)) / self.unit
+        return error.square().mean(), states[-1]
+
+    def lifted(self, samples: Tensor) -> Tensor:
+        """Return latent states (..., M) whose observed part is `samples` (..., D) and whose rest is linear in them."""
+        return torch.cat((samples, nn.functional.linear(samples, self.lift, self.lift_bias)), -1)
+
+    def jacobians(self, points: Tensor) -> Tensor:
+        """Return the Jacobians (..., M, M) of the unforced step."""
+        return jacobians(points, self.A, self.W1, self.W2, self.h2, self.clipped)
+
+    def closed_loop(self) -> "_Loop":
+        return _Loop(self)
+
+    @torch.no_grad()
+    def _adapt(self, signal: Tensor) -> None:
+        norms = spectral_norms(self.jacobians(self.lifted(signal[1:, :_SEQUENCES])), _ITERATIONS)  # (T - 1, B)
+        kappa = norms.log().mean(0).exp().max()
+        wanted = (1.0 - 1.0 / kappa).clamp_min(0.0)
+        self.alpha.copy_(torch.where(wanted > self.alpha, wanted, _DECAY * self.alpha + (1.0 - _DECAY) * wanted))
+
+
+class _Loop(TorchLoop):
+    """State: the latent vector (M,); its first D entries are the observation."""
+
+    def __init__(self, network: _Network) -> None:
+        weights = {name: values.detach().double() for name, values in network.state_dict().items()}
+        self.observed, self.dimension = network.observed, network.A.shape[0]
+        self.device = network.A.device
+        self.settling = 1 if self.dimension == self.observed else _SETTLING
+        self._A, self._h1, self._h2, self._clipped = weights["A"], weights["h1"], weights["h2"], network.clipped
+        self._W1, self._W2 = weights["W1"].T.contiguous(), weights["W2"].T.contiguous()
+        self._lift, self._lift_bias = weights["lift"].T.contiguous(), weights["lift_bias"]
+        self._nothing = torch.zeros_like(self._h2)
+
+    def start(self, context: Tensor) -> Tensor:
+        if self.dimension == self.observed:
+            return context[:, -1].clone()
+        hidden = rowwise_linear(context[:, 0], self._lift, self._lift_bias)
+        for t in range(context.shape[1] - 1):
+            hidden = self.step(torch.cat((context[:, t], hidden), 1))[:, self.observed :]
+        return torch.cat((context[:, -1], hidden), 1)
+
+    def step(self, state: Tensor) -> Tensor:
+        inner = rowwise_linear(state, self._W2, self._nothing)
+        active = torch.relu(inner + self._h2)
+        if self._clipped:
+            active = active - torch.relu(inner)
+        return rowwise_linear(active, self._W1, torch.addcmul(self._h1, state, self._A))
+
+    def observe(self, state: Tensor) -> Tensor:
+        return state[:, : self.observed]
+
+
+class ShallowPLRNN(TorchForecaster):
+    """TODO"""
+
+    rollout = "recurrent"
+    source = "F. Hess, Z. Monfared, M. Brenner, D. Durstewitz, ICML 2023, arXiv:2306.04406"
+
+    def __init__(
+        self,
+        *,
+        hidden: int = 50,
+        extra_latents: int = 0,
+        clipped: bool = True,
+        alpha: float | None = 0.3,
+        updates: int = 3000,
+        batch: int = 32,
+        segment: int = 20,
+        learning_rate: float = 2e-2,
+        weight_decay: float = 0.0,
+        noise: float = 0.0,
+    ) -> None:
+        super().__init__()
+        positive({"hidden": hidden, "updates": updates, "batch": batch, "segment": segment})
+        if alpha is not None:
+            within("alpha", alpha, 0.0, 1.0)
+        self.hidden, self.extra_latents, self.clipped, self.alpha = hidden, extra_latents, clipped, alpha
+        self.recipe = Recipe(
+            updates=updates, batch=batch, segment=segment, carried=1, learning_rate=learning_rate, weight_decay=weight_decay, noise=noise
+        )
+
+    def _recipe(self) -> Recipe:
+        return self.recipe
+
+    def _network(self, states: list[np.ndarray], draws: torch.Generator) -> _Network:
+        dimension = states[0].shape[1]
+        return _Network(dimension, dimension + self.extra_latents, self.hidden, self.clipped, self.alpha, increment_size(states), draws)

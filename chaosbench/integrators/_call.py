@@ -1,0 +1,72 @@
+"""Compiled loops that call kernels: a decorator for them, and two intrinsics that call a kernel by its address.
+
+A loop that takes kernels by address is compiled once for all systems. `call(address, at(u, 0), at(p, 0), at(a, 0), at(past, 0), at(work, 0),
+at(out, 0))` runs `void kernel(u, p, a, past, work, out)`, all pointers to double (see kernels/build.py for what each holds).
+
+An array handed to `at` must be an argument of the outermost driver, or be used again after the call: Numba frees an array of its own after
+its last use, and a pointer does not count as one.
+"""
+
+import hashlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from llvmlite import ir
+from numba import extending, njit
+from numba import types as numba_types
+
+
+def driver(function: Callable) -> Any:
+    """Compile `function` with Numba once ever: machine code comes from the disk in every later process.
+
+    No fast-math flag: drivers decide the bits of a trajectory. Numba takes code from the disk if the function's own file is unchanged, although
+    functions of other files are compiled into it; therefore the content of all private modules of its folder and of this one replaces the
+    file's time stamp.
+    """
+    compiled = njit(cache=True, nogil=True, error_model="numpy")(function)
+    index = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
+    if hasattr(index, "_source_stamp"):  # private to Numba; without it only the protection is lost
+        index._source_stamp = _stamp(Path(function.__code__.co_filename).resolve().parent)
+    return compiled
+
+
+@cache
+def _stamp(folder: Path) -> str:
+    """Return the hash of the private modules of `folder` and of this folder."""
+    files = sorted({*folder.glob("_*.py"), *Path(__file__).resolve().parent.glob("_*.py")})
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+_intrinsic: Any = extending.intrinsic
+types: Any = numba_types
+_POINTER: Any = types.CPointer(types.float64)
+
+
+@_intrinsic
+def at(typing_context: Any, array: Any, offset: Any) -> Any:
+    """Return the address of element `offset` of a C-contiguous float64 array, counted in the flattened array."""
+    if not (isinstance(array, types.Array) and array.layout == "C" and array.dtype == types.float64 and isinstance(offset, types.Integer)):
+        return None
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        return builder.gep(data, [arguments[1]])
+
+    return _POINTER(array, types.int64), generate
+
+
+@_intrinsic
+def call(typing_context: Any, address: Any, u: Any, p: Any, a: Any, past: Any, work: Any, out: Any) -> Any:
+    """Run the kernel at integer `address` with six pointers made by `at`."""
+    if not isinstance(address, types.Integer) or any(argument != _POINTER for argument in (u, p, a, past, work, out)):
+        return None
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        double = ir.DoubleType().as_pointer()
+        kernel = ir.FunctionType(ir.VoidType(), [double] * 6).as_pointer()
+        builder.call(builder.inttoptr(arguments[0], kernel), arguments[1:])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, *[_POINTER] * 6), generate

@@ -1,0 +1,25 @@
+"""The arrays that drivers take besides a request: what describes the kernels, and the working memory of one thread."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chaosbench.kernels.tableau import Tableau
+
+if TYPE_CHECKING:
+    from chaosbench.kernels.build import Kernels
+
+
+def kernel_arrays(kernels: "Kernels", tableau: Tableau | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the drivers' `address` and `sizes`."""
+    address = np.array([kernels.value, kernels.step, kernels.dense], dtype=np.int64)
+    if tableau is None:
+        return address, np.array([kernels.size, 0, 0, 0, 0], dtype=np.int64)
+    sizes = [kernels.size, tableau.stages, tableau.degree, len(tableau.dense_c), tableau.error_order]
+    return address, np.array(sizes, dtype=np.int64)
+
+
+def working_memory(kernels: "Kernels") -> tuple[np.ndarray, ...]:
+    """Return the drivers' `buffers`: u, rate, trial, a, past, work, result."""
+    lengths = (kernels.size, kernels.size, kernels.size, 3, kernels.past_rows * kernels.n_delayed, kernels.work_size, kernels.out_size)
+    return tuple(np.zeros(max(length, 1)) for length in lengths)

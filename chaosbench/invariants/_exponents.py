@@ -1,0 +1,249 @@
+"""Measure Lyapunov exponents until their error is small enough: the one procedure behind every invariant made of exponents."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from chaosbench.dynamics.compile import CompiledSystem
+from chaosbench.errors import InvariantError
+from chaosbench.integrators.base import InitialState, Status
+from chaosbench.invariants._block_error import BlockMean, block_mean
+from chaosbench.invariants._kaplan_yorke import kaplan_yorke
+from chaosbench.invariants._tangents import TangentRun, two_digits
+from chaosbench.settling import on_attractor
+
+Progress = Callable[[float, str], None]
+
+FULL_SPECTRUM = 64
+_RECORDS, _MOST_RECORDS = 256, 4096
+_PILOT, _TANGENT_TRANSIENT = 64, 200
+_NATS = 4.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """Settings that a caller may change.
+
+    n_exponents: None means all D up to 64 dimensions, otherwise enough to pass the Kaplan-Yorke dimension. starts: independent orbits. rtol: error per
+    step of the orbit. transient: time before measuring (None: the definition's default). steps_per_lag: delays, None means until the local error is
+    below rtol. work_limit: kernel evaluations times the extended dimension after which the run ends as "short" (1e10 is about 20 s of one core).
+    """
+
+    n_exponents: int | None = None
+    starts: int = 16
+    rtol: float | None = None
+    transient: float | None = None
+    steps_per_lag: int | None = None
+    work_limit: float = 1e10
+    threads: int | None = None
+
+    def with_exponents(self, n_exponents: int) -> "Options":
+        """Return these options for the first `n_exponents` exponents."""
+        return replace(self, n_exponents=n_exponents)
+
+
+@dataclass(frozen=True)
+class Exponents:
+    """What was measured: rates (B, M, K) per unit time, one row a record of `time`; statistics over the orbits that survived; how it was done."""
+
+    rates: np.ndarray
+    time: float
+    status: np.ndarray
+    statistics: BlockMean
+    error: float
+    settings: Mapping[str, Any]
+
+    @property
+    def escaped(self) -> int:
+        """Number of orbits that ended early."""
+        return int(np.count_nonzero(self.status))
+
+
+@dataclass
+class _Plan:
+    run: TangentRun
+    interval: float
+    exponents: np.ndarray
+
+
+def measure_exponents(
+    system: CompiledSystem,
+    *,
+    seed: int,
+    error_of: Callable[[BlockMean], float],
+    target_error: float | None,
+    duration: float | None,
+    options: Options,
+    progress: Progress | None = None,
+) -> Exponents:
+    """Measure until error_of(statistics) <= target_error, or for `duration` (system time, summed over the orbits).
+
+    Method: `starts` orbits from independent draws after the transient; a pilot chooses the interval between orthonormalisations so that the ratio of the
+    fastest to the slowest column stays near e^4, delays choose their step, the number of exponents grows until their sum is negative; 200 intervals
+    are left out for the columns to turn; then records are taken, and the run is extended by the ratio of squared errors until the target is met.
+    """
+    if (target_error is None) == (duration is None):
+        raise InvariantError(f"target_error = {target_error!r} and duration = {duration!r}: give exactly one of the two")
+    limit = target_error if duration is None else duration
+    if limit is None or not (np.isfinite(limit) and limit > 0):
+        raise InvariantError(f"{'target_error' if duration is None else 'duration'} = {limit!r}: must be finite and positive")
+    report = progress or _silent
+    report(0.0, f"{system.definition.name}: transient of {options.starts} orbits")
+    initial = on_attractor(system, n=options.starts, seed=seed, purpose="exponents", transient=options.transient, threads=options.threads)
+    report(0.05, "pilot")
+    plan = _plan(system, initial, seed, options)
+    plan.run.advance(_TANGENT_TRANSIENT, interval=plan.interval)
+    per_record, records = _first_length(plan, duration, options.starts)
+    rates = _rates(plan, records, per_record)
+    while duration is None:
+        statistics, error = _evaluate(rates, plan.run.status, plan, per_record, error_of)
+        report(min(0.95, 0.1 + 0.9 * (limit / error) ** 2 if error > 0 else 0.95), f"standard error {error:.2g}, target {limit:.2g}")
+        ratio = 1.05 * (error / limit) ** 2
+        left = options.work_limit / max(1.0, plan.run.evaluations * _extended(system, plan))
+        if not error > limit or plan.run.status.any() or left < 1.1:
+            break
+        rates, per_record = _extend(plan, rates, per_record, min(max(ratio, 1.25), 16.0, left))
+    statistics, error = _evaluate(rates, plan.run.status, plan, per_record, error_of)
+    report(1.0, "done")
+    time = plan.run.time_of(plan.interval) * per_record
+    return Exponents(rates, time, plan.run.status.copy(), statistics, error, _settings(system, plan, per_record, rates, seed, options))
+
+
+def _extended(system: CompiledSystem, plan: _Plan) -> int:
+    return system.dimension * (1 + plan.run.columns)
+
+
+def _evaluate(
+    rates: np.ndarray, status: np.ndarray, plan: _Plan, per_record: int, error_of: Callable[[BlockMean], float]
+) -> tuple[BlockMean, float]:
+    """Statistics over surviving orbits; growth differences of 3 units of ln over half a run are not called a disagreement."""
+    alive = rates[status == Status.OK]
+    if not len(alive):
+        nothing = np.full(rates.shape[2], np.nan)
+        return BlockMean(nothing, nothing, np.full((rates.shape[2],) * 2, np.nan), 1, 1, False, False, False), np.nan
+    half = 0.5 * rates.shape[1] * per_record * plan.run.time_of(plan.interval)
+    statistics = block_mean(alive, slack=3.0 / half)
+    return statistics, float(error_of(statistics))
+
+
+def _rates(plan: _Plan, records: int, per_record: int) -> np.ndarray:
+    logs = plan.run.advance(records, interval=plan.interval, per_record=per_record)
+    return logs / (per_record * plan.run.time_of(plan.interval))
+
+
+def _extend(plan: _Plan, rates: np.ndarray, per_record: int, ratio: float) -> tuple[np.ndarray, int]:
+    """Carry on to `ratio` times the length; records are joined two by two while there would be more than 4096."""
+    wanted = rates.shape[1] * ratio
+    while wanted > _MOST_RECORDS and rates.shape[1] % 2 == 0:
+        rates = 0.5 * (rates[:, 0::2] + rates[:, 1::2])
+        per_record, wanted = 2 * per_record, wanted / 2
+    more = -(-int(np.ceil(wanted)) // 64) * 64 - rates.shape[1]
+    return np.concatenate([rates, _rates(plan, max(more, 64), per_record)], axis=1), per_record
+
+
+def _first_length(plan: _Plan, duration: float | None, starts: int) -> tuple[int, int]:
+    """Return (intervals in a record, records) of the first part."""
+    if duration is None:
+        return 1, _RECORDS
+    intervals = int(np.ceil(duration / (starts * plan.run.time_of(plan.interval)) - 1e-9))
+    if intervals < 8:
+        least = 8 * starts * plan.run.time_of(plan.interval)
+        raise InvariantError(f"duration = {duration:g}: too short for {starts} orbits; give at least {least:.3g} units of time")
+    per_record = -(-intervals // _MOST_RECORDS)
+    return per_record, -(-intervals // per_record)
+
+
+def _plan(system: CompiledSystem, initial: InitialState, seed: int, options: Options) -> _Plan:
+    """Choose the number of columns, the fixed step of delays and the interval from short runs."""
+    delays = system.definition.kind == "delays"
+    automatic = options.n_exponents is None
+    if options.n_exponents is not None:
+        columns = options.n_exponents
+    elif delays:
+        columns = 4
+    else:
+        columns = system.dimension if system.dimension <= FULL_SPECTRUM else 16
+    most = FULL_SPECTRUM if delays else system.dimension
+    steps = _steps_per_lag(system, initial, seed, options) if delays else 0
+    while True:
+        plan = _pilot(system, initial, columns, steps, seed, options)
+        enough = not automatic or columns >= most or plan.exponents.sum() < 0
+        if enough:
+            break
+        columns = min(most, 2 * columns)
+    if automatic and (delays or system.dimension > FULL_SPECTRUM):
+        wanted = min(most, int(np.ceil(kaplan_yorke(plan.exponents)[0])) + 3)
+        if wanted != columns:
+            plan = _pilot(system, initial, wanted, steps, seed, options)
+    return plan
+
+
+def _pilot(system: CompiledSystem, initial: InitialState, columns: int, steps: int, seed: int, options: Options) -> _Plan:
+    run = TangentRun(system, initial, columns=columns, seed=seed, rtol=options.rtol, steps_per_lag=steps, threads=options.threads)
+    first = _first_interval(system, initial, steps)
+    run.advance(_PILOT, interval=first)
+    rates = run.advance(_PILOT, interval=first).mean(axis=1) / run.time_of(first)
+    alive = rates[run.status == Status.OK]
+    exponents = alive.mean(axis=0) if len(alive) else np.zeros(columns)
+    spread = exponents[0] - exponents[-1] if columns > 1 else abs(exponents[0])
+    longest = 20.0 * first if steps == 0 else float(steps)
+    interval = min(longest, _NATS / (run.time_of(1.0) * max(float(spread), 1e-300))) if np.isfinite(spread) else first
+    whole = system.definition.kind != "flows"
+    return _Plan(run, max(1.0, float(np.floor(interval))) if whole else two_digits(max(interval, first)), exponents)
+
+
+def _first_interval(system: CompiledSystem, initial: InitialState, steps: int) -> float:
+    """Time in which the fastest tangent grows or shrinks by about e (flows), one iteration (maps), a quarter of the longest lag (delays)."""
+    kind = system.definition.kind
+    if kind == "maps":
+        return 1.0
+    if kind == "delays":
+        return float(max(1, steps // 4))
+    slopes = [float(np.linalg.norm(jacobian, 2)) for jacobian in system.jacobian(initial.states)]
+    return two_digits(1.0 / max(float(np.median(slopes)), 1e-9))
+
+
+def _steps_per_lag(system: CompiledSystem, initial: InitialState, seed: int, options: Options) -> int:
+    """Double the number of steps in the longest lag until the local error of the orbit is within rtol everywhere in a pilot."""
+    if options.steps_per_lag is not None:
+        return options.steps_per_lag
+    lags = np.asarray(system.lags(system.parameter_values))
+    steps = max(32, int(np.ceil(lags.max() / lags.min() - 1e-9)))
+    while steps < 8192:
+        run = TangentRun(system, initial, columns=1, seed=seed, rtol=options.rtol, steps_per_lag=steps, threads=options.threads)
+        run.advance(64, interval=float(max(1, steps // 4)))
+        if run.status.any() or run.worst_error <= 1.0:
+            break
+        steps *= 2
+    return steps
+
+
+def _settings(system: CompiledSystem, plan: _Plan, per_record: int, rates: np.ndarray, seed: int, options: Options) -> dict[str, Any]:
+    run = plan.run
+    return {
+        "system": system.definition.name,
+        "identity": system.definition.identity,
+        "seed": seed,
+        "purpose": "exponents",
+        "starts": options.starts,
+        "transient": options.transient,
+        "columns": run.columns,
+        "interval": run.time_of(plan.interval),
+        "steps_per_lag": run.steps_per_lag,
+        "tangent_transient": _TANGENT_TRANSIENT * run.time_of(plan.interval),
+        "intervals_per_record": per_record,
+        "records": rates.shape[1],
+        "duration": rates.shape[0] * rates.shape[1] * per_record * run.time_of(plan.interval),
+        "method": run.tableau.name if run.tableau is not None else "iteration",
+        "rtol": run.rtol,
+        "atol": run.atol,
+        "evaluations": run.evaluations,
+        "versions": {name: version(name) for name in ("chaosbench", "numpy", "numba", "llvmlite")},
+    }
+
+
+def _silent(fraction: float, sentence: str) -> None:
+    """Report nothing."""

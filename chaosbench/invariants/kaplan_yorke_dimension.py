@@ -1,0 +1,47 @@
+"""The Kaplan-Yorke (Lyapunov) dimension: where the sum of the exponents, from the largest on, passes zero."""
+
+from collections.abc import Callable
+from typing import Any
+
+from chaosbench.invariants._exponents import Options, measure_exponents
+from chaosbench.invariants._kaplan_yorke import SOURCE, dimension_with_error
+from chaosbench.invariants._reports import compiled_subject, scalar_estimate
+from chaosbench.invariants.base import Estimate, Invariant
+
+
+class KaplanYorkeDimension(Invariant):
+    """D = j + (l_1 + ... + l_j) / |l_{j+1}|, j the largest number for which the sum is not negative; conventions in `kaplan_yorke`.
+
+    Error: first-order propagation with the covariance of the exponents' means, so that errors which cancel in the sum do so here too.
+    """
+
+    kinds = ("flows", "maps", "delays")
+    unit = "1"
+    requires = "system"
+    source = SOURCE
+
+    def __init__(self, *, options: Options | None = None) -> None:
+        self.options = options or Options()
+
+    def estimate(
+        self,
+        subject: Any,
+        *,
+        seed: int,
+        target_error: float | None = None,
+        duration: float | None = None,
+        progress: Callable[[float, str], None] | None = None,
+    ) -> Estimate:
+        """Measure the dimension (a float); see `Invariant.estimate`. duration: system time summed over the orbits."""
+        system = compiled_subject(subject, self.kinds, "the Kaplan-Yorke dimension")
+        measured = measure_exponents(
+            system,
+            seed=seed,
+            error_of=lambda statistics: dimension_with_error(statistics)[1],
+            target_error=target_error,
+            duration=duration,
+            options=self.options,
+            progress=progress,
+        )
+        convention = "0 for a fixed point, 1 for a limit cycle, n for an n-torus, at most the number of exponents"
+        return scalar_estimate(measured, target_error, unit=self.unit, convention=convention, source=SOURCE, value_of=dimension_with_error)

@@ -1,0 +1,53 @@
+"""The choice between the two kinds of kernels."""
+
+from typing import NamedTuple
+
+from chaosbench.kernels.emitter import Assembly
+from chaosbench.kernels.graph import Graph
+from chaosbench.kernels.stages import RolledKernels
+from chaosbench.kernels.steps import straight_work_size, write_straight_kernels
+from chaosbench.kernels.straight import Lines
+from chaosbench.kernels.tableau import Tableau
+
+# Straight-line code is three to five times faster for three variables, one and a half times for eight, and no faster from twenty on (too many
+# values for the registers). Its compile time is 40 microseconds per operation at first and grows faster than their number.
+STRAIGHT_DIMENSION = 12
+STRAIGHT_OPERATIONS = 5000
+
+
+class Assembled(NamedTuple):
+    """LLVM assembly of the kernels, and the doubles of work that they need."""
+
+    text: str
+    work_size: int
+
+
+def straight_operations(graph: Graph, tableau: Tableau | None) -> int:
+    """Estimate the operations of straight-line kernels: evaluations, stage combinations, and moving stages to and from memory."""
+    value = len(graph.closure(graph.outputs))
+    tangent = graph.closure(graph.tangent_outputs)
+    column = sum(graph.column[n] for n in tangent)
+    bundles = len(Lines(graph.dimension, graph.columns).bundles)
+    evaluation = value + (len(tangent) - column) + bundles * column
+    if tableau is None:
+        return evaluation + 2 * graph.size
+    rows = [*tableau.a, *tableau.dense_a]
+    weights = sum(weight != 0.0 for row in rows for weight in row)
+    estimates = sum(weight != 0.0 for row in (tableau.error, tableau.error_second or ()) for weight in row)
+    lines = graph.dimension * (1 + bundles)
+    moved = (len(rows) + (tableau.stages if tableau.dense_a else 0)) * 2 * graph.size
+    return len(rows) * evaluation + lines * (weights + len(rows)) + graph.dimension * estimates + moved
+
+
+def assemble(graph: Graph, tableau: Tableau | None, *, straight: bool | None = None) -> Assembled:
+    """Write the kernels of a graph; `straight` forces one kind, by default small systems without cells are straight-line code."""
+    if straight is None:
+        small = graph.dimension <= STRAIGHT_DIMENSION and straight_operations(graph, tableau) <= STRAIGHT_OPERATIONS
+        straight = small and not graph.has_axes
+    assembly = Assembly()
+    if straight:
+        write_straight_kernels(assembly, graph, tableau)
+        return Assembled(assembly.text(), straight_work_size(graph, tableau))
+    rolled = RolledKernels(assembly, graph, tableau)
+    rolled.write()
+    return Assembled(assembly.text(), rolled.work_size)

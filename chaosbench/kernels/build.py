@@ -1,0 +1,112 @@
+"""Compiled kernels of a tape: `build` is the door to this sub-package."""
+
+import hashlib
+import threading
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from chaosbench.expressions.tape import Tape
+from chaosbench.kernels.assemble import assemble
+from chaosbench.kernels.cache import Entry, emitter_version, read_entry, write_entry
+from chaosbench.kernels.graph import graph_of
+from chaosbench.kernels.tableau import Tableau
+from chaosbench.kernels.target import Processor, compile_assembly, load_object, processor, toolchain
+
+
+@dataclass(frozen=True, eq=False)
+class Kernels:
+    """Compiled kernels of one system. Every address is of a function (u, p, a, past, work, out), all pointers to double, 0 if absent.
+
+    u: the extended state [x, v_1, ..., v_K], E numbers. p: P parameters. a: [h, atol, rtol]. past: delayed values, row s for stage s, of
+    (1 + K) * n_delayed numbers each, first those of the state, then those of each column; not read without delays. work: work_size numbers,
+    the derivative at stage s in work[s*E : (s+1)*E]. out: out_size numbers. Memory must not overlap, except that value may have its `out` at
+    `u` or at `work`.
+
+    value: out[0:E] = the derivative (for a map the next state) and J v_k. Reads row 0 of past.
+    step: needs work[0:E] = the derivative at u. Writes the other stages, the new state to out[0:E] and the error norm to out[E]; afterwards
+        work[(S-1)*E : S*E] is the derivative at the new state.
+    dense: after a step with the same u, a and work. Writes out[E+1:], degree + 1 rows of E: row q is the coefficient of theta**q.
+
+    size: E. stages: S. degree: of the continuous extension. past_rows: rows of `past` that the kernels may read. library: keeps the code
+    in memory; the addresses are valid as long as this object lives. The kernels keep no state and may run in any number of threads.
+    """
+
+    value: int
+    step: int
+    dense: int
+    size: int
+    stages: int
+    degree: int
+    work_size: int
+    out_size: int
+    n_delayed: int
+    past_rows: int
+    library: Any = field(repr=False)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What to build; two requests are the same when their keys are."""
+
+    key: str
+    tape: Tape = field(compare=False)
+    tableau: Tableau | None = field(compare=False)
+    columns: int = field(compare=False)
+    cpu: Processor = field(compare=False)
+
+
+_BUILDING = threading.Lock()
+
+
+def build(tape: Tape, *, structure: str, tableau: Tableau | None = None, columns: int = 0) -> Kernels:
+    """Return the kernels of a tape: from memory, else from the cache on disk, else compiled.
+
+    Parameters
+    ----------
+    tape: the right-hand side or map; with `columns` > 0 it must have tangent outputs.
+    structure: identity of the system without its parameter values; part of the cache key.
+    tableau: the Runge-Kutta method of `step` and `dense`; None builds `value` alone.
+    columns: number K of tangent vectors carried along.
+
+    Raises
+    ------
+    KernelError: the tape holds an operation that cannot be compiled, or lacks tangent outputs.
+    """
+    cpu = processor()
+    content = repr((structure, tape, tableau, columns, cpu, toolchain(), emitter_version()))
+    request = _Request(hashlib.sha256(content.encode()).hexdigest(), tape, tableau, columns, cpu)
+    with _BUILDING:
+        return _built(request)
+
+
+@lru_cache(maxsize=1024)
+def _built(request: _Request) -> Kernels:
+    entry = read_entry(request.key)
+    if entry is None:
+        assembled = assemble(graph_of(request.tape, request.columns), request.tableau)
+        entry = Entry(compile_assembly(assembled.text, request.cpu), assembled.work_size)
+        write_entry(request.key, entry)
+    return kernels_of(entry, request.tape, request.tableau, request.columns)
+
+
+def kernels_of(entry: Entry, tape: Tape, tableau: Tableau | None, columns: int) -> Kernels:
+    """Load compiled code."""
+    size, delayed = tape.dimension * (1 + columns), len(tape.delayed)
+    names = ("value",) if tableau is None else ("value", "step", "dense")
+    loaded = load_object(entry.code, names)
+    addresses = (*loaded.addresses, 0, 0)
+    stages, extra, degree = (0, 0, 0) if tableau is None else (tableau.stages, len(tableau.dense_c), tableau.degree)
+    return Kernels(
+        value=addresses[0],
+        step=addresses[1],
+        dense=addresses[2],
+        size=size,
+        stages=stages,
+        degree=degree,
+        work_size=entry.work_size,
+        out_size=size if tableau is None else size + 1 + (degree + 1) * size,
+        n_delayed=delayed,
+        past_rows=max(stages + extra, 1) if delayed else 0,
+        library=loaded.library,
+    )

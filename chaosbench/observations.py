@@ -1,0 +1,62 @@
+"""What a forecaster could see of a system: trajectories of one purpose, angles as cosine and sine, kept on disk when asked."""
+
+import io
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from chaosbench import __version__
+from chaosbench.errors import TaskError, nearest
+from chaosbench.folders import write_whole
+from chaosbench.identity import sha256_of
+from chaosbench.plans import Plan
+from chaosbench.randomness import generator
+from chaosbench.timescale import embed_angles
+from chaosbench.trajectories import simulate
+
+TIGHT, USUAL = (1e-12, 1e-14), (1e-9, 1e-12)  # rtol, atol
+
+
+def observe(
+    planned: Plan, purpose: str, n: int, samples: int, *, tight: bool = False, certify: bool = False, cache: Path | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return observed states (n, samples, D) and trust horizons (n,), NaN when not certified.
+
+    purpose: names the initial conditions; trajectories of two purposes share none. A longer request of one purpose continues the same trajectories.
+    tight: integrate at rtol 1e-12. cache: folder whose sub-folder data keeps the result under a hash of everything that decides it.
+    Raises TaskError when a trajectory ends early or the task's view names an unknown component.
+    """
+    if cache is None:
+        return _simulated(planned, purpose, n, samples, tight, certify)
+    request = {"purpose": purpose, "n": n, "samples": samples, "tight": tight, "certify": certify, "version": __version__}
+    path = cache / "data" / f"{sha256_of({**planned.recipe(), **request})}.npz"
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+            return file["states"], file["trust"]
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):  # absent, half-written or damaged: made again
+        states, trust = _simulated(planned, purpose, n, samples, tight, certify)
+    buffer = io.BytesIO()
+    np.savez(buffer, states=states, trust=trust)
+    write_whole(path, buffer.getvalue())
+    return states, trust
+
+
+def _simulated(planned: Plan, purpose: str, n: int, samples: int, tight: bool, certify: bool) -> tuple[np.ndarray, np.ndarray]:
+    spec, definition = planned.spec, planned.definition
+    seed = int(generator(planned.seed, f"task-{purpose}", definition.identity).integers(2**53))
+    rtol, atol = TIGHT if tight else USUAL
+    dataset = simulate(definition, n_trajectories=n, n_samples=samples, seed=seed, dt=planned.dt, rtol=rtol, atol=atol, certify=certify)
+    failed = np.flatnonzero(dataset["status"].values)
+    if failed.size:
+        code = int(dataset["status"].values[failed[0]])
+        raise TaskError(
+            f"task {spec.label!r}: {failed.size} of {n} trajectories for {purpose} ended early (status {code}); change the task's parameters"
+        )
+    components = tuple(str(name) for name in dataset["component"].values)
+    unknown = [name for name in spec.view if name not in components]
+    if unknown:
+        raise TaskError(f"task {spec.label!r}: view names {unknown[0]!r}; components are {', '.join(components)}{nearest(unknown[0], components)}")
+    chosen = [components.index(name) for name in spec.view] or list(range(len(components)))
+    states = embed_angles(dataset["state"].values[:, :, chosen], np.asarray(definition.periods)[chosen])
+    return np.ascontiguousarray(states), np.asarray(dataset["trust_horizon"].values)

@@ -1,0 +1,125 @@
+"""A new system compiles no Numba function, and a new process none at all."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numba.core import event
+
+from chaosbench.catalogue import load
+from chaosbench.dynamics.compile import compile_system
+from chaosbench.dynamics.reader import system_from
+from chaosbench.integrators import _delay_drivers, _drivers
+from chaosbench.integrators.base import InitialState
+
+DRIVERS = (_drivers.solve_flows, _drivers.solve_maps, _delay_drivers.solve_delay)
+
+PROBE = """
+import json, sys
+import numpy as np
+from numba.core import event
+compiled = []
+class Listener(event.Listener):
+    def on_start(self, happened): compiled.append(str(happened.data["dispatcher"]))
+    def on_end(self, happened): pass
+event.register("numba:compile", Listener())
+from chaosbench.dynamics.compile import compile_system
+from chaosbench.dynamics.reader import system_from
+from chaosbench.integrators import _delay_drivers, _drivers
+from chaosbench.integrators._choice import default_integrator
+from chaosbench.integrators.base import InitialState
+for kind, equation in (("flows", "-x"), ("maps", "x/2"), ("delays", "-delay(x, 1)")):
+    system = compile_system(system_from({"x": equation}, kind=kind))
+    initial = InitialState(np.ones((1, 1)))
+    if kind == "delays":
+        initial = InitialState(np.ones((1, 1)), np.ones((1, 9, 1)), np.linspace(1.0, 0.0, 9))
+    default_integrator(system.definition).solve(system, initial, np.arange(3.0))
+drivers = (_drivers.solve_flows, _drivers.solve_maps, _delay_drivers.solve_delay)
+misses = [sum(driver.stats.cache_misses.values()) for driver in drivers]
+heavy = [name for name in ("scipy.integrate", "scipy.special", "xarray", "pandas", "torch", "zarr", "sympy") if name in sys.modules]
+print(json.dumps({"compiled": compiled, "misses": misses, "heavy": heavy}))
+"""
+
+HASHES = """
+import hashlib
+import numpy as np
+from chaosbench.catalogue import load
+from chaosbench.dynamics.compile import compile_system
+from chaosbench.dynamics.reader import system_from
+from chaosbench.integrators.base import InitialState
+lorenz = compile_system(system_from({"x": "10*(y - x)", "y": "x*(28 - z) - y", "z": "x*y - 8*z/3"}))
+delay = compile_system(system_from({"x": "-delay(x, 1.7)*x*x + 0.3*x"}, kind="delays"))
+start, past = InitialState(np.array([[1.0, 2.0, 20.0]])), InitialState(np.full((1, 1), 0.9), np.full((1, 57, 1), 0.9), np.linspace(1.7, 0.0, 57))
+runs = [("dop853", lorenz, start), ("tsit5", lorenz, start), ("dop853", delay, past)]
+states = [load("integrators", name)().solve(system, initial, 0.1 * np.arange(1000)).states for name, system, initial in runs]
+print("".join(hashlib.sha256(values.tobytes()).hexdigest() for values in states))
+"""
+
+
+class _Counter(event.Listener):
+    def __init__(self) -> None:
+        self.compiled: list[str] = []
+
+    def on_start(self, event: event.Event) -> None:
+        self.compiled.append(str(event.data["dispatcher"]))
+
+    def on_end(self, event: event.Event) -> None:
+        pass
+
+
+def trajectories(kind: str, equations: list[dict[str, str]], states: int) -> None:
+    """Solve systems of several sizes with shared and separate times and parameters, from writeable and read-only arrays."""
+    for equation in equations:
+        system = compile_system(system_from(equation, kind=kind, parameters={"k": 0.5}))
+        values = np.full((states, system.dimension), 0.3)
+        history = (np.full((states, 9, system.dimension), 0.3), np.linspace(1.0, 0.0, 9)) if kind == "delays" else (None, None)
+        name = "iteration" if kind == "maps" else "dop853"
+        values.flags.writeable = False
+        load("integrators", name)().solve(system, InitialState(values, *history), np.arange(4.0))
+        own_times, own_parameters = np.arange(4.0) + np.zeros((states, 1)), np.full((states, 1), 0.4)
+        load("integrators", name)().solve(system, InitialState(values, *history), own_times, parameters=own_parameters)
+
+
+@pytest.mark.parametrize(
+    ("kind", "known", "new"),
+    [
+        ("flows", [{"x": "-k*x"}], [{"x": "k*y", "y": "-sin(x)"}, {"x": "-x", "y": "x*z", "z": "-y*k"}]),
+        ("maps", [{"x": "k*x"}], [{"x": "1 - k*x**2 + y", "y": "0.3*x"}]),
+        ("delays", [{"x": "-k*delay(x, 1)"}], [{"x": "-delay(x, 1) + k*delay(y, k)", "y": "-x"}]),
+    ],
+)
+def test_a_new_system_compiles_no_numba_function(kind: str, known: list[dict[str, str]], new: list[dict[str, str]]) -> None:
+    trajectories(kind, known, 1)
+    with event.install_listener("numba:compile", _Counter()) as counter:
+        trajectories(kind, new, 3)
+    assert counter.compiled == []
+    assert [len(driver.signatures) for driver in DRIVERS if driver.signatures] == [1] * sum(bool(driver.signatures) for driver in DRIVERS)
+
+
+def test_stored_code_is_dropped_when_any_file_it_was_compiled_from_changes() -> None:
+    """Numba itself looks only at the file of the outermost function."""
+    folder = Path(_drivers.__file__).parent
+    content = b"".join(file.read_bytes() for file in sorted(folder.glob("_*.py")))
+    for compiled in DRIVERS:
+        assert compiled._cache._cache_file._source_stamp == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processor", ["generic", "haswell"])
+def test_every_processor_gives_the_same_bits(processor: str, tmp_path: Path) -> None:
+    """Compiles everything again for another processor; polynomial right-hand sides only, no library function is involved."""
+    other = {**os.environ, "NUMBA_CPU_NAME": processor, "NUMBA_CACHE_DIR": str(tmp_path)}
+    here, there = (subprocess.run([sys.executable, "-c", HASHES], env=env, capture_output=True, text=True, check=True) for env in (None, other))
+    assert len(here.stdout) == 3 * 64 + 1
+    assert here.stdout == there.stdout
+
+
+def test_a_new_process_loads_all_drivers_from_the_disk_and_nothing_heavy() -> None:
+    for _ in range(2):  # the first run may have to fill the cache
+        done = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == {"compiled": [], "misses": [0, 0, 0], "heavy": []}

@@ -1,0 +1,80 @@
+"""Threads, progress and Ctrl-C."""
+
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from chaosbench.catalogue import load
+from chaosbench.dynamics.compile import CompiledSystem, compile_system
+from chaosbench.dynamics.reader import system_from
+from chaosbench.integrators._drivers import INTERRUPTED, solve_flows
+from chaosbench.integrators._memory import kernel_arrays, working_memory
+from chaosbench.integrators._threads import all_cores, run_blocks
+from chaosbench.integrators.base import InitialState, Status
+
+
+@pytest.fixture(scope="module")
+def oscillator() -> CompiledSystem:
+    return compile_system(system_from({"x": "v", "v": "-x"}))
+
+
+@pytest.mark.parametrize(("count", "threads"), [(1, 1), (1, 4), (7, 2), (100, 3), (16, 1)])
+def test_blocks_cover_every_trajectory_once(count: int, threads: int) -> None:
+    seen = np.zeros(count, dtype=int)
+
+    def task(first: int, beyond: int, stop: np.ndarray) -> None:
+        seen[first:beyond] += 1
+
+    run_blocks(task, count, threads)
+    np.testing.assert_array_equal(seen, 1)
+
+
+def test_progress_rises_to_the_number_of_trajectories_on_the_calling_thread(oscillator: CompiledSystem) -> None:
+    calls: list[tuple[int, int, int]] = []
+    initial = InitialState(np.ones((50, 2)))
+    load("integrators", "tsit5")().solve(
+        oscillator, initial, np.arange(3.0), threads=2, progress=lambda done, total: calls.append((done, total, threading.get_ident()))
+    )
+    done = [call[0] for call in calls]
+    assert done == sorted(done)
+    assert done[-1] == 50
+    assert {call[1:] for call in calls} == {(50, threading.get_ident())}
+
+
+def test_an_exception_in_a_block_reaches_the_caller() -> None:
+    def task(first: int, beyond: int, stop: np.ndarray) -> None:
+        raise ArithmeticError("from a worker")
+
+    with pytest.raises(ArithmeticError, match="from a worker"):
+        run_blocks(task, 3, 2)
+
+
+def test_ctrl_c_ends_a_long_run_at_once_and_is_raised_on(oscillator: CompiledSystem) -> None:
+    """Uninterrupted the run takes ten million steps."""
+    out = np.zeros((3, 2, 2))
+    timer = threading.Timer(0.2, signal.raise_signal, [signal.SIGINT])
+    began = time.perf_counter()
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        load("integrators", "tsit5")().solve(oscillator, InitialState(np.ones((3, 2))), np.array([0.0, 1e9]), threads=2, out=out)
+    assert time.perf_counter() - began < 5.0
+    assert np.isnan(out[:, 1]).all()
+
+
+def test_the_stop_flag_is_seen_before_the_first_step(oscillator: CompiledSystem) -> None:
+    method = load("integrators", "tsit5")
+    kernels = oscillator.kernels(method.tableau)
+    address, sizes = kernel_arrays(kernels, method.tableau)
+    out, final, status, counts = np.zeros((1, 2, 2)), np.zeros((1, 2)), np.zeros(1, dtype=np.int8), np.zeros((1, 2), dtype=np.int64)
+    arguments = (np.ones((1, 2)), np.zeros((1, 0)), np.array([[0.0, 1.0]]), working_memory(kernels), out, final, status, counts)
+    solve_flows(address, sizes, np.array([1e-9, 1e-12, 0.0]), 10**7, *arguments, np.ones(1, dtype=np.int64), 0, 1)
+    assert status[0] == INTERRUPTED == Status.INTERRUPTED
+    assert out[0, 0].tolist() == [1.0, 1.0]
+    assert np.isnan(out[0, 1]).all()
+
+
+def test_all_cores_are_counted() -> None:
+    assert all_cores() >= 1
