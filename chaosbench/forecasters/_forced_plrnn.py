@@ -38,8 +38,8 @@ class ForcedRecurrence(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         forced, before, keep, A, W1, W2, h2 = ctx.saved_tensors
         (outside,) = gradients
-        shifted = (before + h2 > 0).to(before.dtype)
-        slope = shifted - (before > 0).to(before.dtype) if ctx.clipped else shifted
+        shifted = (before + h2 > 0).to(before.dtype)  # the slope in h2
+        slope = active_slope(before, h2, ctx.clipped)
         total, inner, outer = torch.empty_like(outside), torch.empty_like(before), torch.empty_like(before)
         later = torch.zeros_like(outside[0])
         for t in reversed(range(len(outside))):
@@ -63,12 +63,23 @@ class ForcedRecurrence(torch.autograd.Function):
         )
 
 
+def forced_states(
+    start: Tensor, signal: Tensor, keep: Tensor, A: Tensor, W1: Tensor, W2: Tensor, h1: Tensor, h2: Tensor, clipped: bool
+) -> Tensor:
+    """Return z_1..z_T (T, B, M) of the forced recurrence; see `ForcedRecurrence`."""
+    states: Tensor = ForcedRecurrence.apply(start, signal, keep, A, W1, W2, h1, h2, clipped)  # type: ignore[no-untyped-call]
+    return states
+
+
+def active_slope(inner: Tensor, h2: Tensor, clipped: bool) -> Tensor:
+    """Return the derivative (..., H), 0, 1 or -1, of the hidden units at `inner` = W2 z."""
+    slope = (inner + h2 > 0).to(inner.dtype)
+    return slope - (inner > 0).to(inner.dtype) if clipped else slope
+
+
 def jacobians(points: Tensor, A: Tensor, W1: Tensor, W2: Tensor, h2: Tensor, clipped: bool) -> Tensor:
-    """Return the Jacobians (..., M, M) of the unforced step at `points` (..., M): A + W1 diag(active) W2."""
-    inner = points @ W2.T
-    slope = (inner + h2 > 0).to(points.dtype)
-    if clipped:
-        slope = slope - (inner > 0).to(points.dtype)
+    """Return the Jacobians (..., M, M) of the unforced step at `points` (..., M): A + W1 diag(slope) W2."""
+    slope = active_slope(points @ W2.T, h2, clipped)
     return torch.diag_embed(A.expand(points.shape)) + (W1 * slope[..., None, :]) @ W2
 
 
@@ -81,4 +92,5 @@ def spectral_norms(matrices: Tensor, iterations: int) -> Tensor:
     for _ in range(iterations):
         vector = matrices.mT @ (matrices @ vector)
         vector = vector / torch.linalg.vector_norm(vector, dim=-2, keepdim=True).clamp_min(1e-30)
-    return torch.linalg.vector_norm(matrices @ vector, dim=(-2, -1))
+    norms: Tensor = torch.linalg.vector_norm(matrices @ vector, dim=(-2, -1))
+    return norms

@@ -1,7 +1,7 @@
 """A fitted torch model with its output fed back: many windows as rows of one state, in float64 on one device.
 
-Rows are independent bit for bit on the CPU: every product with a weight matrix is one small product a row (`rowwise_linear`), because an ordinary matrix
-product chooses its kernel, and with it the order of its additions, by the number of rows.
+Rows are independent bit for bit on the CPU: every product with a weight matrix is one small product a row (`rowwise_linear`), because an
+ordinary matrix product chooses its kernel, and with it the order of its additions, by the number of rows.
 """
 
 from abc import ABC, abstractmethod
@@ -30,7 +30,14 @@ class TorchLoop(ABC):
 
     @abstractmethod
     def step(self, state: Tensor) -> Tensor:
-        """Return the next state (W, S); differentiable by forward mode."""
+        """Return the next state (W, S)."""
+
+    @abstractmethod
+    def step_tangents(self, state: Tensor, tangents: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the next state (1, S) of one window and its `tangents` (K, S) carried along by the derivative of `step`.
+
+        Written out by every model: forward-mode differentiation by torch gives the same numbers at fifty times the cost a step.
+        """
 
     @abstractmethod
     def observe(self, state: Tensor) -> Tensor:
@@ -38,7 +45,7 @@ class TorchLoop(ABC):
 
 
 def rowwise_linear(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Return rows (W, K) times weight (K, N) plus bias (N,) or (W, N), computed row by row so that no row depends on how many others there are."""
+    """Return rows (W, K) times weight (K, N) plus bias (N,) or (W, N), each row alone: no row depends on how many others there are."""
     count = rows.shape[0]
     return torch.baddbmm(bias.expand(count, -1)[:, None, :], rows[:, None, :], weight.expand(count, -1, -1))[:, 0]
 

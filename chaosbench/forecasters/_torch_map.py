@@ -1,4 +1,4 @@
-"""A torch closed loop as a feedback map with a tangent: NumPy float64 outside, forward-mode differentiation inside."""
+"""A torch closed loop as a feedback map with a tangent: NumPy float64 outside, torch inside."""
 
 import numpy as np
 import torch
@@ -8,11 +8,7 @@ from chaosbench.forecasters._torch_loop import TorchLoop, advance, one_thread
 
 
 class TorchMap(FeedbackMap):
-    """The map of a closed loop, for one window (states and tangents) or for many at once (`roll`).
-
-    Method: the state is repeated once a tangent vector and `torch.func.jvp` carries all vectors through one batched step, so K tangents cost one
-    dual evaluation of K rows and no Jacobian matrix is formed. Because rows are independent, the map and `roll` agree bit for bit.
-    """
+    """The map of a closed loop, for one window (state and tangents) or for many at once (`roll`); both are the same arithmetic."""
 
     def __init__(self, loop: TorchLoop, dt: float) -> None:
         self._loop = loop
@@ -35,11 +31,8 @@ class TorchMap(FeedbackMap):
 
     def step_tangents(self, state: np.ndarray, tangents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the next state (S,) and the carried tangents (K, S)."""
-        point = self._tensor(state)[None]
-        with torch.no_grad(), one_thread():
-            if len(tangents) == 0:
-                return _to_numpy(self._loop.step(point)[0]), np.empty((0, self.dimension))
-            after, carried = torch.func.jvp(self._loop.step, (point.repeat(len(tangents), 1),), (self._tensor(tangents),))
+        with torch.inference_mode(), one_thread():
+            after, carried = self._loop.step_tangents(self._tensor(state)[None], self._tensor(tangents))
             return _to_numpy(after[0]), _to_numpy(carried)
 
     def observe(self, state: np.ndarray) -> np.ndarray:

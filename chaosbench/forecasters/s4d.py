@@ -101,7 +101,7 @@ class _Loop(TorchLoop):
         self.settling = math.ceil(math.log(_FORGOTTEN) / math.log(slowest))
 
     def start(self, context: Tensor) -> Tensor:
-        parts = context.new_zeros(self._shape[0], context.shape[0], *self._shape[1:]).unbind(0)
+        parts: Sequence[Tensor] = context.new_zeros(self._shape[0], context.shape[0], *self._shape[1:]).unbind(0)
         for t in range(context.shape[1] - 1):
             parts, _ = self._listen(parts, context[:, t])
         return torch.cat([part.flatten(1) for part in parts] + [context[:, -1]], 1)
@@ -111,6 +111,23 @@ class _Loop(TorchLoop):
         parts, stream = self._listen(state[:, : -self.observed].unflatten(1, self._shape).unbind(1), sample)
         increment = rowwise_linear(_normalise(stream, 1), self._decoder, self._decoder_bias)
         return torch.cat([part.flatten(1) for part in parts] + [sample + increment], 1)
+
+    def step_tangents(self, state: Tensor, tangents: Tensor) -> tuple[Tensor, Tensor]:
+        rows = torch.cat((state, tangents))  # (1 + K, S): the linear parts move the state and its tangents alike, biases only the state
+        only_state = rows.new_zeros(len(rows), 1)
+        only_state[0] = 1.0
+        sample = rows[:, -self.observed :]
+        parts = rows[:, : -self.observed].unflatten(1, self._shape).unbind(1)
+        stream = rowwise_linear(sample, self._encoder, only_state * self._encoder_bias)
+        after: list[Tensor] = []
+        for n, layer in enumerate(self._layers):
+            seen, *following = layer.step(_normalise_tangents(stream), parts[2 * n], parts[2 * n + 1])
+            after += following
+            mixed = rowwise_linear(_gelu_tangents(seen), self._mixing[n], only_state * self._mixing_bias[n])
+            stream = stream + _glu_tangents(mixed)
+        increment = rowwise_linear(_normalise_tangents(stream), self._decoder, only_state * self._decoder_bias)
+        carried = torch.cat([part.flatten(1) for part in after] + [sample + increment], 1)
+        return carried[:1], carried[1:]
 
     def observe(self, state: Tensor) -> Tensor:
         return state[:, -self.observed :]
@@ -130,6 +147,35 @@ def _normalise(stream: Tensor, axis: int) -> Tensor:
     """Divide by the root mean square over the channels, which lie on `axis`; gains are left to the weights that follow."""
     length = torch.linalg.vector_norm(stream, dim=axis, keepdim=True)
     return stream * (math.sqrt(stream.shape[axis]) / (length + _EPSILON))
+
+
+def _normalise_tangents(rows: Tensor) -> Tensor:
+    """`_normalise` of row 0, and its derivative there applied to the rows (1 + K, H) after it."""
+    point, root = rows[:1], math.sqrt(rows.shape[1])
+    length = torch.linalg.vector_norm(point, dim=1, keepdim=True)
+    scale = root / (length + _EPSILON)
+    after = rows * scale
+    after[1:] -= point * ((rows[1:] * point).sum(1, keepdim=True) * (scale / ((length + _EPSILON) * length)))
+    return after
+
+
+def _gelu_tangents(rows: Tensor) -> Tensor:
+    """GELU of row 0 (x times the normal distribution function), and its derivative there applied to the rows (1 + K, H) after it."""
+    point = rows[:1]
+    below = 0.5 * torch.erfc(point * -math.sqrt(0.5))
+    slope = torch.addcmul(below, point, torch.exp(-0.5 * point * point), value=1.0 / math.sqrt(2.0 * math.pi))
+    after = rows * slope
+    after[:1] = nn.functional.gelu(point)
+    return after
+
+
+def _glu_tangents(rows: Tensor) -> Tensor:
+    """Gated linear unit of row 0, and its derivative there applied to the rows (1 + K, 2H) after it."""
+    value, gate = rows.chunk(2, 1)
+    opened = torch.sigmoid(gate[:1])
+    after = value * opened
+    after[1:] += gate[1:] * (after[:1] * (1.0 - opened))
+    return after
 
 
 class S4D(TorchForecaster):

@@ -6,9 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from chaosbench.errors import ForecasterError
 from chaosbench.forecasters._border import positive, within
-from chaosbench.forecasters._forced_plrnn import ForcedRecurrence, jacobians, spectral_norms
+from chaosbench.forecasters._forced_plrnn import active_slope, forced_states, jacobians, spectral_norms
 from chaosbench.forecasters._segments import increment_size
 from chaosbench.forecasters._torch_forecaster import TorchForecaster
 from chaosbench.forecasters._torch_loop import TorchLoop, rowwise_linear
@@ -59,7 +58,7 @@ class _Network(Trainable):
         self._calls += 1
         keep = torch.cat(((1.0 - self.alpha).expand(self.observed), self.alpha.new_ones(hidden)))
         padded = nn.functional.pad(signal, (0, hidden))
-        states = ForcedRecurrence.apply(start, padded, keep, self.A, self.W1, self.W2, self.h1, self.h2, self.clipped)
+        states = forced_states(start, padded, keep, self.A, self.W1, self.W2, self.h1, self.h2, self.clipped)
         error = (states[..., : self.observed] - targets.transpose(0, 1)) / self.unit
         return error.square().mean(), states[-1]
 
@@ -105,10 +104,17 @@ class _Loop(TorchLoop):
 
     def step(self, state: Tensor) -> Tensor:
         inner = rowwise_linear(state, self._W2, self._nothing)
+        return rowwise_linear(self._active(inner), self._W1, torch.addcmul(self._h1, state, self._A))
+
+    def step_tangents(self, state: Tensor, tangents: Tensor) -> tuple[Tensor, Tensor]:
+        inner = rowwise_linear(state, self._W2, self._nothing)
+        after = rowwise_linear(self._active(inner), self._W1, torch.addcmul(self._h1, state, self._A))
+        slope = active_slope(inner, self._h2, self._clipped)
+        return after, tangents * self._A + (slope * (tangents @ self._W2)) @ self._W1
+
+    def _active(self, inner: Tensor) -> Tensor:
         active = torch.relu(inner + self._h2)
-        if self._clipped:
-            active = active - torch.relu(inner)
-        return rowwise_linear(active, self._W1, torch.addcmul(self._h1, state, self._A))
+        return active - torch.relu(inner) if self._clipped else active
 
     def observe(self, state: Tensor) -> Tensor:
         return state[:, : self.observed]

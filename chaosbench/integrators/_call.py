@@ -22,11 +22,11 @@ def driver(function: Callable) -> Any:
     """Compile `function` with Numba once ever: machine code comes from the disk in every later process.
 
     No fast-math flag: drivers decide the bits of a trajectory. Numba takes code from the disk if the function's own file is unchanged, although
-    functions of other files are compiled into it; therefore the content of all private modules of its folder and of this one replaces the
+    functions of other files are compiled into it; therefore the content of all files with drivers in its folder and in this one replaces the
     file's time stamp.
     """
     compiled = njit(cache=True, nogil=True, error_model="numpy")(function)
-    index = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
+    index: Any = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if hasattr(index, "_source_stamp"):  # private to Numba; without it only the protection is lost
         index._source_stamp = _stamp(Path(function.__code__.co_filename).resolve().parent)
     return compiled
@@ -34,9 +34,10 @@ def driver(function: Callable) -> Any:
 
 @cache
 def _stamp(folder: Path) -> str:
-    """Return the hash of the private modules of `folder` and of this folder."""
-    files = sorted({*folder.glob("_*.py"), *Path(__file__).resolve().parent.glob("_*.py")})
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    """Return the hash of this file and of all files with drivers in `folder` and beside this file."""
+    here = Path(__file__).resolve()
+    contents = [file.read_bytes() for file in sorted({*folder.glob("*.py"), *here.parent.glob("*.py")})]
+    return hashlib.sha256(here.read_bytes() + b"".join(content for content in contents if b"@driver" in content)).hexdigest()
 
 
 _intrinsic: Any = extending.intrinsic

@@ -23,9 +23,9 @@ def supporting(kind: str) -> tuple[str, ...]:
 def default_integrator(definition: "SystemDefinition") -> Integrator:
     """Return the integrator of highest order that solves systems of the definition's kind.
 
-    Reference data are made at tight tolerances, where the number of steps grows like tolerance**(-1 / order): at 1e-12 an eighth-order pair needs
-    a fifth of the right-hand sides of a fifth-order one. A kink in the equations does not change the choice: error control cuts the step down to
-    land on it, which costs a few rejections with any method, and between kinks the high order pays as before.
+    Reference data are made at tight tolerances, where the number of steps grows like tolerance**(-1 / order), so the highest order does the least
+    work. A kink in the equations does not change the choice: error control cuts the steps until the kink is passed, which costs a few
+    rejections with any method, and between kinks the high order pays as before.
     """
     names = supporting(definition.kind)
     if not names:

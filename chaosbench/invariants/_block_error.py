@@ -1,4 +1,4 @@
-"""Mean of a correlated series with an honest standard error: batch means over independent runs and blocks of time."""
+"""Mean of correlated series with an honest standard error: over independent runs where there are enough, else over blocks of time."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,8 @@ import numpy as np
 from scipy import stats
 
 BLOCKS = 64
+ENOUGH_RUNS = 16
+_FEWEST_BLOCKS = 16
 _CORRELATED = 0.02
 _DISAGREE = 1e-5
 
@@ -14,7 +16,7 @@ _DISAGREE = 1e-5
 class BlockMean:
     """The mean of K correlated series.
 
-    mean, standard_error: (K,). covariance: (K, K) of the mean. degrees: degrees of freedom of the variance. block: records in a block.
+    mean, standard_error: (K,). covariance: (K, K) of the mean. degrees: degrees of freedom of the variance. blocks: what it was taken over, for a reader.
     resolved: False when neighbouring blocks were still correlated at the largest block that could be used (the error is then too small).
     mixed: some series differs between the runs by more than its fluctuations in time explain. drifting: between the halves of the runs.
     slack: the difference below which neither was asked.
@@ -24,7 +26,7 @@ class BlockMean:
     standard_error: np.ndarray
     covariance: np.ndarray
     degrees: int
-    block: int
+    blocks: str
     resolved: bool
     mixed: bool
     drifting: bool
@@ -37,82 +39,104 @@ class BlockMean:
         return np.stack([self.mean - reach, self.mean + reach])
 
 
-def block_mean(series: np.ndarray, *, blocks: int = BLOCKS, slack: float = 0.0) -> BlockMean:
+def block_mean(series: np.ndarray, *, slack: float = 0.0) -> BlockMean:
     """Return the mean over runs and time of `series` (B runs, M records, K) and its error.
 
-    Method: every run is cut into equal blocks, `blocks` in all or a few more; while the correlation of neighbouring blocks is significant (2 %
-    level, over all K) and 16 blocks remain, blocks are joined two by two; B >= 16 runs may end at one block a run, which is right whatever the
-    correlation. The variance of the mean is the variance of the block means over their number: with n blocks its own relative error is sqrt(2/(n-1)).
-    Records that do not fill a block count in the mean and not in the variance. A column with an infinite entry has an infinite mean and error NaN.
-    slack: differences between runs or halves up to this size are not reported as `mixed` or `drifting`.
+    Method: with 16 runs or more the error is that of the mean of B independent numbers, the runs' means: right whatever the correlation in time. Blocks of
+    time inside the runs would be no better: finite-time exponents are anticorrelated between neighbouring blocks (what an orbit gains from where
+    a block ends, it loses in the next), so that plain batch means of Lorenz orbits are 30 to 50 % too wide.
+    With fewer runs: batch means, see `_over_blocks`.
+    A column with an infinite entry has an infinite mean and error NaN. slack: differences between runs or halves up to this size are not reported.
     """
-    runs, records, count = series.shape
     infinite = ~np.isfinite(series).all(axis=(0, 1))
     finite = np.where(infinite, 0.0, series)
     mean = finite.mean(axis=(0, 1))
-    per_run = max(1, min(records, -(-blocks // runs)))
-    noise = 1e-13 * (np.abs(mean) + np.abs(finite).max(axis=(0, 1)))
+    if len(series) >= ENOUGH_RUNS:
+        run_means = finite.mean(axis=1) - mean
+        covariance = run_means.T @ run_means / (len(series) * (len(series) - 1))
+        degrees, blocks, resolved = len(series) - 1, f"{len(series)} orbits", True
+    else:
+        covariance, degrees, blocks, resolved = _over_blocks(finite, mean)
+    mixed, drifting = _disagreements(finite, slack)
+    error = np.where(infinite, np.nan, np.sqrt(np.maximum(np.diag(covariance), 0.0)))
+    if infinite.any():
+        mean = np.where(infinite, series[:, :, :].min(axis=(0, 1)), mean)
+    return BlockMean(mean, error, covariance, degrees, blocks, resolved, mixed, drifting, slack)
+
+
+def _over_blocks(series: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, int, str, bool]:
+    """Return the covariance of the mean from blocks of time, its degrees of freedom, a description, and whether blocks are long enough.
+
+    Method: about 64 equal blocks in all; while neighbours are positively correlated (2 % level over all K) and 16 remain, blocks are joined two by two.
+    The bias of batch means falls like 1 / (block length), so the covariance is extrapolated, 2 V(b) - V(b / 2) (the lugsail estimator with ratio 2),
+    and kept above V(b) / 4 in every direction that is a column. Its variance is that of about 0.4 times as many blocks.
+    Source: D. Vats, J. M. Flegal, Biometrika 109, 735-750 (2022), doi:10.1093/biomet/asab049.
+    """
+    runs, records, count = series.shape
+    per_run = max(1, min(records // 2, -(-BLOCKS // runs)))
+    limit = float(stats.norm.isf(_CORRELATED / count))
     while True:
-        means, length = _blocks(finite, per_run)
-        correlation = _neighbour_correlation(means - mean, noise)
-        limit = stats.norm.isf(_CORRELATED / count) / np.sqrt(runs * per_run)
-        resolved = bool((correlation <= limit).all())
-        if resolved or per_run == 1 or runs * (per_run // 2) < 16:
+        means, length = _blocks(series, per_run)
+        resolved = bool((_neighbour_correlation(means - mean) <= limit / np.sqrt(runs * per_run)).all())
+        if resolved or runs * (per_run // 2) < _FEWEST_BLOCKS:
             break
         per_run //= 2
-    resolved = resolved or (per_run == 1 and runs >= 16)
-    flat = means.reshape(-1, count) - means.mean(axis=(0, 1))
-    degrees = max(1, len(flat) - 1)
-    used = per_run * length / records
-    covariance = flat.T @ flat / (degrees * len(flat)) * used
-    error = np.sqrt(np.diag(covariance))
-    mixed, drifting = _disagreements(finite, means, noise, slack)
-    return BlockMean(
-        np.where(infinite, series.mean(axis=(0, 1)), mean) if infinite.any() else mean,
-        np.where(infinite, np.nan, error),
-        covariance,
-        degrees,
-        length,
-        resolved,
-        mixed,
-        drifting,
-        slack,
-    )
+    coarse = _batch_covariance(means, records / length)
+    fine = _batch_covariance(_blocks(series, 2 * per_run)[0], 2 * records / length)
+    extrapolated = 2.0 * coarse - fine
+    scale = np.sqrt(np.maximum(1.0, 0.25 * np.diag(coarse) / np.maximum(np.diag(extrapolated), 1e-300)))
+    scale = np.where(np.diag(extrapolated) > 0.25 * np.diag(coarse), 1.0, scale)
+    covariance = np.where((np.diag(extrapolated) > 0.0).all(), extrapolated * scale[:, None] * scale[None, :], 0.25 * coarse)
+    degrees = max(1, int(0.4 * runs * per_run))
+    return covariance, degrees, f"{runs * per_run} blocks of {length} records", resolved
 
 
 def _blocks(series: np.ndarray, per_run: int) -> tuple[np.ndarray, int]:
     """Return block means (B, per_run, K), taken from the end of each run, and the block length."""
     runs, records, count = series.shape
-    length = records // per_run
-    kept = series[:, records - length * per_run :]
-    return kept.reshape(runs, per_run, length, count).mean(axis=2), length
+    length = max(1, records // per_run)
+    kept = series[:, max(0, records - length * per_run) :]
+    return kept.reshape(runs, -1, length, count).mean(axis=2), length
 
 
-def _neighbour_correlation(centred: np.ndarray, noise: np.ndarray) -> np.ndarray:
+def _batch_covariance(means: np.ndarray, blocks_per_run: float) -> np.ndarray:
+    """Covariance (K, K) of the mean over all runs from block means (B, n, K)."""
+    runs, used, count = means.shape
+    flat = (means - means.mean(axis=(0, 1))).reshape(-1, count)
+    covariance: np.ndarray = flat.T @ flat / max(1, len(flat) - 1) / (runs * blocks_per_run)
+    return covariance
+
+
+def _neighbour_correlation(centred: np.ndarray) -> np.ndarray:
     """Return the correlation of neighbouring blocks within a run (K,), 0 where nothing but rounding varies."""
     if centred.shape[1] < 2:
         return np.zeros(centred.shape[2])
     variance = (centred**2).mean(axis=(0, 1))
     products = (centred[:, 1:] * centred[:, :-1]).mean(axis=(0, 1))
-    return np.where(variance > noise**2, products / np.maximum(variance, 1e-300), 0.0)
+    return np.where(variance > 1e-26, products / np.maximum(variance, 1e-300), 0.0)
 
 
-def _disagreements(series: np.ndarray, means: np.ndarray, noise: np.ndarray, slack: float) -> tuple[bool, bool]:
-    """Test the runs against each other (F test over blocks) and their halves (paired t test), both at 1e-5 over all K."""
-    runs, per_run, count = means.shape
+def _disagreements(series: np.ndarray, slack: float) -> tuple[bool, bool]:
+    """Test the runs against each other (F test over 8 blocks a run) and their halves (paired t test), both at 1e-5 over all K.
+
+    Runs that are short against the memory of the series differ too; they are told from runs that never meet by the correlation of neighbouring blocks
+    around each run's own mean (-1/8 if there is none).
+    """
+    runs, records, count = series.shape
+    noise = slack + 1e-13 * np.abs(series).max(axis=(0, 1))
     level = _DISAGREE / count
     mixed = drifting = False
-    run_means = series.mean(axis=1)
-    if runs > 1 and per_run > 1:
+    if runs > 1 and records >= 16:
+        means, _ = _blocks(series, 8)
         within = means.var(axis=1, ddof=1).mean(axis=0)
-        between = per_run * means.mean(axis=1).var(axis=0, ddof=1)
-        limit = stats.f.isf(level, runs - 1, runs * (per_run - 1))
-        spread = np.ptp(run_means, axis=0)
-        mixed = bool(((between > limit * within) & (spread > noise + slack)).any())
-    half = series.shape[1] // 2
+        between = 8 * means.mean(axis=1).var(axis=0, ddof=1)
+        spread = np.ptp(series.mean(axis=1), axis=0)
+        forgetful = _neighbour_correlation(means - means.mean(axis=1, keepdims=True)) <= 3.0 / np.sqrt(7 * runs) - 0.125
+        mixed = bool(((between > stats.f.isf(level, runs - 1, 7 * runs) * within) & (spread > noise) & forgetful).any())
+    half = records // 2
     if runs > 2 and half:
         change = series[:, -half:].mean(axis=1) - series[:, :half].mean(axis=1)
+        error = np.sqrt(change.var(axis=0, ddof=1) / runs)
         size = np.abs(change.mean(axis=0))
-        limit = stats.t.isf(level / 2, runs - 1)
-        drifting = bool(((size > limit * np.sqrt(change.var(axis=0, ddof=1) / runs)) & (size > noise + slack)).any())
+        drifting = bool(((size > stats.t.isf(level / 2, runs - 1) * error) & (size > noise)).any())
     return mixed, drifting

@@ -33,7 +33,7 @@ class Options:
     """
 
     n_exponents: int | None = None
-    starts: int = 16
+    starts: int = 32
     rtol: float | None = None
     transient: float | None = None
     steps_per_lag: int | None = None
@@ -123,7 +123,7 @@ def _evaluate(
     alive = rates[status == Status.OK]
     if not len(alive):
         nothing = np.full(rates.shape[2], np.nan)
-        return BlockMean(nothing, nothing, np.full((rates.shape[2],) * 2, np.nan), 1, 1, False, False, False), np.nan
+        return BlockMean(nothing, nothing, np.full((rates.shape[2],) * 2, np.nan), 1, "no orbit", False, False, False), np.nan
     half = 0.5 * rates.shape[1] * per_record * plan.run.time_of(plan.interval)
     statistics = block_mean(alive, slack=3.0 / half)
     return statistics, float(error_of(statistics))

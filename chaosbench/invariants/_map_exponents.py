@@ -57,7 +57,7 @@ def exponents_of_map(map: AutonomousMap, state: np.ndarray, *, n_exponents: int,
         return Estimate(nothing, nothing, np.stack([nothing, nothing]), "escaped", reason, _METHOD, _CONVENTION, settings, _SOURCE)
     rates = logs / (interval * map.dt)
     statistics = block_mean(rates[None], slack=6.0 / (len(logs) * interval * map.dt))
-    reason = f"{statistics.degrees + 1} blocks of {statistics.block * interval} steps"
+    reason = f"error from {statistics.blocks} of {interval} steps"
     if not statistics.resolved:
         reason += "; neighbouring blocks are still correlated, so the standard error is too small"
     running = np.cumsum(rates, axis=0) / np.arange(1, len(rates) + 1)[:, None]

@@ -48,7 +48,7 @@ def status_of(exponents: Exponents, target_error: float | None, unit: str) -> tu
     if target_error is not None and not exponents.error <= target_error:
         return "short", f"the work limit came first: standard error {exponents.error:.2g} {unit}, target {target_error:.2g}"
     aim = "" if target_error is None else f", target {target_error:.2g}"
-    return "converged", f"standard error {exponents.error:.2g} {unit}{aim}, {statistics.degrees + 1} blocks of {statistics.block} records"
+    return "converged", f"standard error {exponents.error:.2g} {unit}{aim}, {statistics.blocks}"
 
 
 def vector_estimate(exponents: Exponents, target_error: float | None, *, unit: str, convention: str) -> Estimate:

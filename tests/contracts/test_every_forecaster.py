@@ -13,7 +13,7 @@ from chaosbench.forecasters.base import Budget, Forecaster, Job, Problem, Traini
 NAMES = names("forecasters")
 TRAINING_LENGTH = {"updates", "epochs"}  # options that only say how long a training loop runs: shortened here, nothing is scored
 DT = 0.05
-_fits: dict[str, Forecaster] = {}
+_fits: dict[tuple[str, int], Forecaster] = {}
 
 
 def oscillators(n: int, samples: int, seed: int) -> np.ndarray:
@@ -24,7 +24,7 @@ def oscillators(n: int, samples: int, seed: int) -> np.ndarray:
     return np.stack([amplitude * np.sin(2 * t + phase[0]), amplitude * np.cos(2 * t + phase[0]), 1.4 * np.sin(0.7 * t + phase[1])], axis=2)
 
 
-SERIES = list(oscillators(2, 300, seed=1))
+SERIES = list(oscillators(2, 160, seed=1))
 CONTEXTS = oscillators(8, 40, seed=2)
 
 
@@ -32,27 +32,26 @@ def training(series: list[np.ndarray], dt: float = DT) -> Training:
     return Training([states.copy() for states in series], dt, validation=Training(list(oscillators(1, 120, seed=3)), dt))
 
 
+def shortened(kind: type[Forecaster]) -> dict[str, int]:
+    return {option: 5 for option in inspect.signature(kind).parameters if option in TRAINING_LENGTH}
+
+
 def made(name: str) -> Forecaster:
     """Return the forecaster with its defaults, training loops cut short; skip where its library is missing."""
     try:
-        kind = load("forecasters", name)
+        kind: type[Forecaster] = load("forecasters", name)
     except NotInstalledError as reason:
         pytest.skip(str(reason))
-    options = {option: 5 for option in inspect.signature(kind).parameters if option in TRAINING_LENGTH}
-    forecaster: Forecaster = kind(**options)
-    return forecaster
+    return kind(**shortened(kind))
 
 
-def fit(forecaster: Forecaster, series: list[np.ndarray] = SERIES, seed: int = 0) -> Forecaster:
-    forecaster.fit(training(series), seed=seed, device="cpu", budget=Budget())
-    return forecaster
-
-
-def fitted(name: str) -> Forecaster:
+def fitted(name: str, seed: int = 0) -> Forecaster:
     """Return one forecaster of this name fitted to SERIES, shared by the tests that do not fit again."""
-    if name not in _fits:
-        _fits[name] = fit(made(name))
-    return _fits[name]
+    if (name, seed) not in _fits:
+        forecaster = made(name)
+        forecaster.fit(training(SERIES), seed=seed, device="cpu", budget=Budget())
+        _fits[name, seed] = forecaster
+    return _fits[name, seed]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -62,9 +61,9 @@ def test_it_says_what_it_is(name: str) -> None:
     assert isinstance(kind.probabilistic, bool)
     assert isinstance(kind.deterministic, bool)
     assert len(kind.source) > 10
-    documentation = kind.__doc__ or ""
-    for word in ("Method:", "Cost:", "Fails:"):
-        assert word in documentation, f"the docstring of {kind.__name__} has no part {word!r}"
+    documentation = (kind.__doc__ or "").lower()
+    for word in ("method", "cost", "fail"):
+        assert word in documentation, f"the docstring of {kind.__name__} does not speak of its {word}"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -92,28 +91,21 @@ def test_a_batch_answers_as_its_windows_one_by_one(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_handed_in_is_changed(name: str) -> None:
+def test_fitting_again_forgets_and_changes_nothing_handed_in(name: str) -> None:
+    again = made(name)
+    again.fit(Training(list(oscillators(1, 120, seed=9)), DT), seed=4)
     data, context = training(SERIES), CONTEXTS.copy()
-    forecaster = made(name)
-    forecaster.fit(data, seed=0)
-    forecaster.forecast(context, 5)
+    again.fit(data, seed=0)
+    np.testing.assert_array_equal(again.forecast(context, 20), fitted(name).forecast(CONTEXTS, 20))
     np.testing.assert_array_equal(context, CONTEXTS)
     for states, original in zip(data.states, SERIES, strict=True):
         np.testing.assert_array_equal(states, original)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_same_seed_gives_the_same_bits_and_fitting_again_forgets(name: str) -> None:
-    again = fit(made(name), series=list(oscillators(3, 250, seed=9)), seed=4)
-    fit(again)
-    np.testing.assert_array_equal(again.forecast(CONTEXTS, 20), fitted(name).forecast(CONTEXTS, 20))
-
-
-@pytest.mark.parametrize("name", NAMES)
 def test_the_seed_of_the_fit_matters_exactly_when_declared(name: str) -> None:
-    other = fit(made(name), seed=1)
-    same = np.array_equal(other.forecast(CONTEXTS, 20), fitted(name).forecast(CONTEXTS, 20))
-    assert same is type(other).deterministic
+    same = np.array_equal(fitted(name, seed=1).forecast(CONTEXTS, 20), fitted(name).forecast(CONTEXTS, 20))
+    assert same is type(fitted(name)).deterministic
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -126,12 +118,11 @@ def test_samples_differ_exactly_when_declared(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_fitting_many_equals_fitting_each(name: str) -> None:
-    first = made(name)
-    options = {option: 5 for option in inspect.signature(type(first)).parameters if option in TRAINING_LENGTH}
-    jobs = [Job(options, training(SERIES), seed, "cpu", Budget()) for seed in (0, 1)]
-    many = type(first).fit_many(jobs)
-    np.testing.assert_array_equal(many[0].forecast(CONTEXTS, 20), fitted(name).forecast(CONTEXTS, 20))
+    kind = type(made(name))
+    many = kind.fit_many([Job(shortened(kind), training(SERIES), seed, "cpu", Budget()) for seed in (0, 1)])
     assert len(many) == 2
+    for seed in (0, 1):
+        np.testing.assert_array_equal(many[seed].forecast(CONTEXTS, 20), fitted(name, seed).forecast(CONTEXTS, 20))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -150,7 +141,7 @@ def test_misuse_is_refused(name: str, arguments: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(("samples", "context"), [(1, 1), (2, 1), (5, 3), (30, 10), (150, 40)])
+@pytest.mark.parametrize(("samples", "context"), [(1, 1), (2, 1), (5, 3), (30, 10)])
 def test_a_problem_is_either_refused_with_a_reason_or_solved(name: str, samples: int, context: int) -> None:
     forecaster = made(name)
     reason = forecaster.unsupported(Problem(dimension=3, dt=DT, context=context, horizon=4, training_samples=samples))

@@ -84,9 +84,7 @@ def test_the_file_says_what_it_is_and_where_it_comes_from(name):
     for source in definition.sources:
         assert re.search(r"\b(1[89]|20)\d\d\b", source.cite), f"{source.key}: the citation has no year"
         assert not source.doi or re.fullmatch(r"10\.\d{4,9}/\S+", source.doi), source.doi
-    keys = [source.key for source in definition.sources]
-    for known in definition.known:
-        assert known.source in keys
+    assert {known.source for known in definition.known} <= {source.key for source in definition.sources}
 
 
 @every_system
@@ -230,9 +228,7 @@ def test_the_torch_function_agrees_with_the_readable_evaluation(name):
 @every_system
 def test_every_equation_has_latex(name):
     for variable, tree in definition_of(name).equations.items():
-        text = latex(tree)
-        assert text.strip(), variable
-        assert text.count("{") == text.count("}"), variable
+        assert latex(tree).strip(), variable
 
 
 @every_system

@@ -1,6 +1,5 @@
 """A new system compiles no Numba function, and a new process none at all."""
 
-import hashlib
 import json
 import os
 import subprocess
@@ -14,7 +13,7 @@ from numba.core import event
 from chaosbench.catalogue import load
 from chaosbench.dynamics.compile import compile_system
 from chaosbench.dynamics.reader import system_from
-from chaosbench.integrators import _delay_drivers, _drivers
+from chaosbench.integrators import _call, _delay_drivers, _drivers
 from chaosbench.integrators.base import InitialState
 
 DRIVERS = (_drivers.solve_flows, _drivers.solve_maps, _delay_drivers.solve_delay)
@@ -101,12 +100,17 @@ def test_a_new_system_compiles_no_numba_function(kind: str, known: list[dict[str
     assert [len(driver.signatures) for driver in DRIVERS if driver.signatures] == [1] * sum(bool(driver.signatures) for driver in DRIVERS)
 
 
-def test_stored_code_is_dropped_when_any_file_it_was_compiled_from_changes() -> None:
+def test_stored_code_is_dropped_when_any_file_it_was_compiled_from_changes(tmp_path: Path) -> None:
     """Numba itself looks only at the file of the outermost function."""
-    folder = Path(_drivers.__file__).parent
-    content = b"".join(file.read_bytes() for file in sorted(folder.glob("_*.py")))
+    (tmp_path / "loops.py").write_text("@driver\ndef loop(): ...\n")
+    (tmp_path / "other.py").write_text("number = 1\n")
+    stamps = [_call._stamp.__wrapped__(tmp_path)]
+    for name, text in (("other.py", "number = 2\n"), ("loops.py", "@driver\ndef loop(): return 1\n")):
+        (tmp_path / name).write_text(text)
+        stamps.append(_call._stamp.__wrapped__(tmp_path))
+    assert stamps[0] == stamps[1] != stamps[2]
     for compiled in DRIVERS:
-        assert compiled._cache._cache_file._source_stamp == hashlib.sha256(content).hexdigest()
+        assert compiled._cache._cache_file._source_stamp == _call._stamp(Path(_drivers.__file__).parent)
 
 
 @pytest.mark.slow

@@ -130,7 +130,7 @@ def test_one_step_converges_at_the_order_of_the_method(samples, runner, pair):
             state = run.step(state, 0.2 / steps)[0]
         return state
 
-    exact = solve(20_000)
+    exact = solve(5_000)
     errors = [np.abs(solve(steps) - exact).max() for steps in (100, 200, 400)]
     slopes = np.log2(np.array(errors[:-1]) / errors[1:])
     np.testing.assert_allclose(slopes, pair.order, atol=0.2)

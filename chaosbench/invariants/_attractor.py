@@ -1,0 +1,84 @@
+"""Where a system spends its time: means, spreads, bounds and periods of its components, and the mean rate of volume change."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+
+from chaosbench.dynamics.compile import CompiledSystem
+from chaosbench.integrators._choice import default_integrator
+from chaosbench.invariants._block_error import block_mean
+from chaosbench.settling import on_attractor
+from chaosbench.timescale import dominant_period, embed_angles
+
+_RUNS = 16
+_SAMPLES = 8192
+_SAMPLES_PER_PERIOD = 32
+_TRACES = 64
+
+
+@dataclass(frozen=True)
+class Attractor:
+    """Per component (D,): mean, standard_deviation, low, high (NaN for angles), periods (NaN for what does not move). divergence and its error.
+
+    at_rest: nothing moves. failed: trajectories that ended early.
+    """
+
+    mean: np.ndarray
+    standard_deviation: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    periods: np.ndarray
+    divergence: tuple[float, float]
+    at_rest: bool
+    failed: int
+
+
+def survey(system: CompiledSystem, *, seed: int, period: float, transient: float, threads: int | None = None) -> Attractor:
+    """Measure 16 trajectories of 8192 samples, 32 a `period` (maps: every iteration)."""
+    definition = system.definition
+    initial = on_attractor(system, n=_RUNS, seed=seed, purpose="survey", transient=transient, threads=threads)
+    dt = 1.0 if definition.kind == "maps" else period / _SAMPLES_PER_PERIOD
+    solution = default_integrator(definition).solve(system, initial, dt * np.arange(_SAMPLES), threads=threads)
+    good = solution.states[solution.status == 0]
+    failed = _RUNS - len(good)
+    if not len(good):
+        nothing = np.full(system.dimension, np.nan)
+        return Attractor(nothing, nothing, nothing, nothing, nothing, (np.nan, np.nan), False, failed)
+    angles = ~np.isnan(system.periods)
+    flat = good.reshape(-1, system.dimension)
+    mean, spread, low, high = flat.mean(axis=0), flat.std(axis=0), flat.min(axis=0), flat.max(axis=0)
+    moves = np.ptp(good, axis=1).max(axis=0) > 1e-8 * (1e-6 + np.abs(flat).max(axis=0))
+    for column in (mean, spread, low, high):
+        column[angles] = np.nan
+    return Attractor(mean, spread, low, high, _periods(system, good, dt), _divergence(system, good, dt), not bool(moves.any()), failed)
+
+
+def _periods(system: CompiledSystem, states: np.ndarray, dt: float) -> np.ndarray:
+    """Dominant period of each component (D,): median over the trajectories; of an angle that of its cosine."""
+    if system.definition.kind == "maps":
+        return np.ones(system.dimension)
+    found = np.stack([dominant_period(embed_angles(run, system.periods), dt) for run in states])
+    first = np.cumsum(np.concatenate([[0], 1 + (~np.isnan(system.periods[:-1])).astype(int)]))
+    chosen = found[:, first]
+    return np.array([np.nanmedian(column) if np.isfinite(column).any() else np.nan for column in chosen.T])
+
+
+def _divergence(system: CompiledSystem, states: np.ndarray, dt: float) -> tuple[float, float]:
+    """Mean trace of the Jacobian (maps: mean ln |det|) on 64 samples a trajectory, with its standard error; delays: of the present state."""
+    definition, runs, length = system.definition, len(states), states.shape[1]
+    rows = np.linspace(length // 2, length - 1, _TRACES).astype(int)
+    seen = states[:, rows].reshape(-1, system.dimension)
+    past = None
+    if definition.kind == "delays":
+        times = dt * np.arange(length)
+        lags = system.lags(system.parameter_values)
+        spline = CubicSpline(times, states, axis=1)
+        past = np.stack([spline(times[rows] - lags[lag])[:, :, slot].ravel() for slot, lag in system.delayed], axis=1)
+    numbers = np.empty(len(seen))
+    for start in range(0, len(seen), 256):
+        part = slice(start, start + 256)
+        jacobians = system.jacobian(seen[part], past=None if past is None else past[part])
+        numbers[part] = np.linalg.slogdet(jacobians)[1] if definition.kind == "maps" else np.trace(jacobians, axis1=1, axis2=2)
+    statistics = block_mean(numbers.reshape(runs, _TRACES, 1))
+    return float(statistics.mean[0]), float(statistics.standard_error[0])
