@@ -55,7 +55,7 @@ class Plan:
 def plan(spec: TaskSpec, suite: Suite, progress: Progress | None = None) -> Plan:
     """Return the task with its sampling interval and units of time; a system without measured facts is measured now."""
     definition = system(spec.system, dict(spec.parameters))
-    facts = facts_of(definition, progress)
+    facts = facts_of(definition, progress=progress)
     spectrum, errors = (
         tuple(float(x) for x in np.ravel(numbers)) for numbers in (facts.lyapunov_spectrum.value, facts.lyapunov_spectrum.standard_error)
     )

@@ -12,8 +12,8 @@ from chaosbench.forecasters.base import Training
 
 PENALTIES = (1e2, 1.0, 1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12)  # ridges tried, largest first: at equal error the more cautious one wins
 WITHOUT_VALIDATION = 1e-6  # the ridge where the training data are too short to hold any out
-_CAP = 10.0  # standard deviations: what a diverged forecast counts as, the same as the harness's cap
-_FLOOR = 1e-12
+_BOUND = 10.0  # standard deviations: where a free run counts as diverged, the same as the harness's limit
+_FLOOR, _SATURATED = 1e-12, 1.0
 _HELD_OUT = 0.2
 _STARTS, _LEADS = 32, 200
 _STABLE_STARTS, _STABLE_STEPS = 8, (500, 5000)  # the short run throws out most that diverge
@@ -97,11 +97,12 @@ def best(
 
 
 def free_run_error(model: FeedbackMap, checks: Sequence[np.ndarray]) -> float | None:
-    """Return the mean of log10 |error| of `model` over `checks` (each (T, D)), None if all are too short to read and to predict.
+    """Return the mean of log10 of the largest error so far of `model` over `checks` (each (T, D)), None if all are too short to judge by.
 
-    The mean runs over up to 32 evenly spaced starts in each series and up to 200 leads; |error| is the root mean square over components in
-    standard deviations, between 1e-12 and 10. The logarithm lets every lead count until the error saturates; with the plain mean, late
-    leads decide, and where 200 leads are many Lyapunov times the model that falls fastest to the mean wins (seen on a map).
+    The mean runs over up to 32 evenly spaced starts in each series and up to 200 leads; an error is the root mean square over components, in
+    standard deviations, between 1e-12 and 1. The logarithm lets every lead count while the forecast is good; taking the largest so far
+    means that once it is lost nothing more can be won. With the plain error, where 200 leads are many Lyapunov times, the model that falls
+    fastest to the mean wins over one that follows the truth for a while (seen on a map).
     """
     errors = []
     for series in checks:
@@ -114,7 +115,8 @@ def free_run_error(model: FeedbackMap, checks: Sequence[np.ndarray]) -> float | 
         truth = np.stack([series[start + reads : start + reads + leads] for start in starts])
         with np.errstate(all="ignore"):
             error = np.sqrt(np.mean((model.roll(context, leads) - truth) ** 2, axis=2))
-        errors.append(np.log10(np.clip(np.where(np.isfinite(error), error, _CAP), _FLOOR, _CAP)).ravel())
+        bounded = np.clip(np.where(np.isfinite(error), error, _SATURATED), _FLOOR, _SATURATED)
+        errors.append(np.log10(np.maximum.accumulate(bounded, axis=1)).ravel())
     return float(np.mean(np.concatenate(errors))) if errors else None
 
 
@@ -124,7 +126,7 @@ def stays(model: FeedbackMap, checks: Sequence[np.ndarray]) -> bool:
     reads = max(model.span, min(model.settling, len(series) // 2))
     context = np.stack([series[start : start + reads] for start in _starts(len(series) - reads, _STABLE_STARTS)])
     with np.errstate(all="ignore"):
-        return all(bool(np.all(np.abs(model.roll(context, steps)) <= _CAP)) for steps in _STABLE_STEPS)
+        return all(bool(np.all(np.abs(model.roll(context, steps)) <= _BOUND)) for steps in _STABLE_STEPS)
 
 
 def _reads(model: FeedbackMap, series: np.ndarray) -> int | None:
