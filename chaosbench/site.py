@@ -18,7 +18,7 @@ from chaosbench.ranking import Comparison, compare, rank, table
 from chaosbench.records import Record, write_record
 from chaosbench.suites import metric_from
 
-_POINTS = 240
+_POINTS = 400
 
 
 def build_page(records: Sequence[Record], folder: str | Path) -> Path:
@@ -48,6 +48,7 @@ def page_data(records: Sequence[Record]) -> dict[str, Any]:
         raise RecordError("no records to build a page from; run `chaosbench evaluate` first, or give the folder that holds them")
     labels = list(records[0].cells[0]["metrics"])
     headline = next((label for label in labels if metric_from(label).needs == "windows" and metric_from(label).better == "higher"), labels[0])
+    labels.sort(key=lambda label: (label != headline, metric_from(label).needs != "windows", label))
     units = {cell["task"]: cell["time_unit"] for record in records for cell in record.cells}
     per_task = {label: table(records, label) for label in labels}
     views = [_view(records, headline, labels, None, {label: rank(records, label) for label in labels}, "")]
