@@ -21,9 +21,9 @@ class Autoregression(Forecaster):
 
     Method: c (D,) and A_i (D, D) minimise sum |x_{t+1} - prediction|^2 + ridge (|c|^2 + sum |A_i|^2) over the training samples (sums, not
     means), by QR. The order p and, unless given, the ridge (eight of them from 1e2 to 1e-12) are the pair whose model runs free best over the
-    validation data, or over the last fifth of each trajectory when there are none: smallest mean of log10 error over 200 leads, models that
-    diverge last, the smaller order at equal error. The chosen pair is then fitted to all training data. One-step error is no criterion here:
-    on noise-free flows it falls with p for ever while the closed loop becomes unstable.
+    validation data, or over the last fifth of each trajectory when there are none: smallest mean log10 of the largest error so far over 200
+    leads, models that diverge passed over, the smaller order at equal error. The chosen pair is fitted to all training data. One-step error
+    is no criterion here: on noise-free flows it falls with p for ever while the closed loop becomes unstable.
     Source: H. Lutkepohl, New Introduction to Multiple Time Series Analysis, Springer (2005), doi:10.1007/978-3-540-27752-1.
     Changed: ridge instead of plain least squares, order and ridge by free-run error instead of an information criterion.
     Cost: O(N (pD)^2) per order and (pD)^3 per ridge to fit, p D^2 per step.

@@ -40,6 +40,7 @@ fold:
 }
 """
 
+# Worth storing rather than computing again.
 HEAVY = frozenset({"div", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "exp", "log", "pow", "atan2", "mod"})
 
 Emission = Callable[[Writer, Sequence[Value]], Value]

@@ -32,15 +32,17 @@ class Scaling(FeedbackMap):
 DECAY = 0.9 ** np.arange(41.0)[:, None]  # x_{t+1} = 0.9 x_t
 
 
-def test_the_error_of_a_free_run_is_the_mean_logarithm() -> None:
+def test_the_error_of_a_free_run_is_the_mean_logarithm_of_the_largest_so_far() -> None:
     # three samples: one start of one sample, two leads; truth 0.9, 0.81; forecast 0.8, 0.64
     expected = (np.log10(0.9 - 0.8) + np.log10(0.81 - 0.64)) / 2
     assert free_run_error(Scaling(0.8), [DECAY[:3]]) == pytest.approx(expected, rel=1e-12)
+    # a forecast of 0 is off by 0.9 and then by 0.81 only, but what is lost stays lost
+    assert free_run_error(Scaling(0.0), [DECAY[:3]]) == pytest.approx(np.log10(0.9), rel=1e-12)
 
 
 def test_perfect_and_infinite_errors_are_bounded() -> None:
     assert free_run_error(Scaling(0.9), [DECAY]) == pytest.approx(-12.0, rel=1e-12)  # rounding of 1e-16 counts as 1e-12
-    assert free_run_error(Scaling(1e200), [DECAY]) == pytest.approx(1.0)  # log10 of the cap 10
+    assert free_run_error(Scaling(1e200), [DECAY]) == 0.0  # an error of one deviation is as bad as any
 
 
 def test_a_model_stays_when_it_remains_within_ten_deviations() -> None:
