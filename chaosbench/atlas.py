@@ -25,14 +25,14 @@ PRECISION = 0.001
 PRECISION_CONSERVATIVE = 0.01
 _SLOWEST = 0.1
 _WORK_LIMIT = 3e9
-_LONGER = (1.0, 10.0, 100.0)
+_LONGER = (1.0, 10.0)
 
 
 def measure(definition: SystemDefinition, *, seed: int = 0, threads: int | None = None, progress: Progress | None = None) -> Facts:
     """Return the measured facts of `definition`.
 
-    Method: the transient is 100 dominant periods (maps: 1000 iterations, conservative systems: none), ten and a hundred times that while the two halves
-    of the orbits disagree. Exponents of 32 orbits until the standard error of the largest is 0.1 % of it (conservative: 1 %), or 0.0001 per period
+    Method: the transient is 100 dominant periods (maps: 1000 iterations, conservative systems: none), ten times that if the two halves of the
+    orbits disagree. Exponents of 32 orbits until the standard error of the largest is 0.1 % of it (conservative: 1 %), or 0.0001 per period
     where it is below 0.1 per period, but for 3e9 kernel evaluations times dimension at most, which is 1 % for the slowest;
     means, bounds and periods from 16 trajectories of 256 periods; the regime by `regime_of`.
     The result depends on definition, seed and versions alone. Raises InvariantError when every orbit leaves the attractor.

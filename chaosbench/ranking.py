@@ -14,7 +14,6 @@ import pandas as pd
 from chaosbench.errors import RecordError, nearest
 from chaosbench.records import Record
 from chaosbench.resampling import aggregate, interval, over_systems, resampled
-from chaosbench.scoring import aggregate_of
 from chaosbench.suites import metric_from
 
 
@@ -54,7 +53,7 @@ def rank(records: Sequence[Record], metric: str, *, tasks: Sequence[str] | None 
     """
     board = _board(records, metric, tasks)
     measure = metric_from(metric)
-    kind = aggregate_of(measure)
+    kind = measure.aggregate
     rows = []
     for label, row in board.items():
         entries = list(row.values())
@@ -73,7 +72,7 @@ def rank(records: Sequence[Record], metric: str, *, tasks: Sequence[str] | None 
 
 def table(records: Sequence[Record], metric: str) -> pd.DataFrame:
     """Return one row a task and forecaster: task, forecaster, value, low, high, n, n_failed, n_censored, status, floor (median or NaN)."""
-    kind = aggregate_of(metric_from(metric))
+    kind = metric_from(metric).aggregate
     rows = []
     for label, row in _board(records, metric, None).items():
         for task, entry in row.items():
@@ -98,7 +97,7 @@ def compare(records: Sequence[Record], metric: str, a: str, b: str, *, tasks: Se
         if label not in board:
             raise RecordError(f"no record of {label!r}; records are of {', '.join(board)}{nearest(label, board)}")
     measure = metric_from(metric)
-    kind = aggregate_of(measure)
+    kind = measure.aggregate
     differences, pools = [], []
     for task in board[a]:
         left, right = _paired(board[a][task].scores, board[b][task].scores)

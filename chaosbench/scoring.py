@@ -10,7 +10,7 @@ from chaosbench.dynamics.autonomous import AutonomousMap
 from chaosbench.errors import MetricError
 from chaosbench.metrics._units import unit_of_time
 from chaosbench.metrics.base import Answer, Metric, Scales
-from chaosbench.resampling import Aggregate, aggregate, interval, resampled
+from chaosbench.resampling import aggregate, interval, resampled
 from chaosbench.suites import metric_from
 from chaosbench.tasks import Prepared
 
@@ -31,12 +31,6 @@ class Scored:
     values: np.ndarray
     failed: np.ndarray
     censored: np.ndarray
-
-
-def aggregate_of(metric: Metric) -> Aggregate:
-    """Return how scores of `metric` become one number: the median, unless the metric declares another."""
-    kind: Aggregate = getattr(metric, "aggregate", "median")
-    return kind
 
 
 def score(answers: Answers, prepared: Prepared) -> tuple[dict[str, Any], dict[str, np.ndarray], list[str]]:
@@ -74,7 +68,7 @@ def _picture(answer: Checked, prepared: Prepared) -> dict[str, np.ndarray]:
 
 def summary(metric: Metric, scored: Scored, floor: tuple[float, float, float] | None = None) -> dict[str, Any]:
     """Return value, 95 % bootstrap interval, counts, and the floor (median, 10 %, 90 %) or None."""
-    kind = aggregate_of(metric)
+    kind = metric.aggregate
     low, high = interval(resampled(scored.values[None, :], kind))
     return {
         "value": float(aggregate(kind)(scored.values)),

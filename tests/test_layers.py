@@ -34,6 +34,7 @@ LAYERS = [
     {"forecasters", "metrics"},
     {"suites"},
     {"plans"},
+    {"observations"},
     {"tasks"},
     {"wire"},
     {"worker", "submissions"},

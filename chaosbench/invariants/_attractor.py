@@ -15,6 +15,7 @@ _RUNS = 16
 _SAMPLES = 8192
 _SAMPLES_PER_PERIOD = 32
 _TRACES = 64
+_STILL = 1e-6
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def survey(system: CompiledSystem, *, seed: int, period: float, transient: float
     angles = ~np.isnan(system.periods)
     flat = good.reshape(-1, system.dimension)
     mean, spread, low, high = flat.mean(axis=0), flat.std(axis=0), flat.min(axis=0), flat.max(axis=0)
-    moves = np.ptp(good, axis=1).max(axis=0) > 1e-8 * (1e-6 + np.abs(flat).max(axis=0))
+    moves = np.ptp(good, axis=1).max(axis=0) > _STILL * (1e-3 + np.abs(flat).max(axis=0))
     for column in (mean, spread, low, high):
         column[angles] = np.nan
     return Attractor(mean, spread, low, high, _periods(system, good, dt), _divergence(system, good, dt), not bool(moves.any()), failed)

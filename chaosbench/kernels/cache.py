@@ -1,20 +1,18 @@
-"""The cache folder of this package, and the object files of kernels in it.
+"""Object files of kernels on disk.
 
-A file is the SHA-256 of what follows, a line of JSON, and the object code. It is written beside its place and moved there in one step, so
-concurrent writers cannot mix; one that is truncated or damaged fails its checksum and counts as absent.
+A file is the SHA-256 of what follows, a line of JSON, and the object code. It appears whole or not at all, so concurrent writers cannot mix; one that
+is truncated or damaged fails its checksum and counts as absent.
 """
 
 import hashlib
 import json
 import logging
-import os
-import tempfile
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-import platformdirs
+from chaosbench.folders import cache_folder, write_whole
 
 _DIGEST = hashlib.sha256().digest_size
 
@@ -25,12 +23,6 @@ class Entry:
 
     code: bytes
     work_size: int
-
-
-def cache_folder() -> Path:
-    """Return $CHAOSBENCH_CACHE, or the user's cache folder for chaosbench; it need not exist yet."""
-    forced = os.environ.get("CHAOSBENCH_CACHE")
-    return Path(forced) if forced else Path(platformdirs.user_cache_dir("chaosbench"))
 
 
 @cache
@@ -44,7 +36,7 @@ def emitter_version() -> str:
 
 
 def _file(key: str) -> Path:
-    return cache_folder() / "kernels" / f"{key}.kernel"
+    return cache_folder("kernels", f"{key}.kernel")
 
 
 def read_entry(key: str) -> Entry | None:
@@ -65,15 +57,7 @@ def write_entry(key: str, entry: Entry) -> None:
     payload = json.dumps({"work_size": entry.work_size}).encode() + b"\n" + entry.code
     path = _file(key)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{key[:16]}-", suffix=".part")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(hashlib.sha256(payload).digest() + payload)
-            os.replace(temporary, path)
-        except OSError:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_whole(path, hashlib.sha256(payload).digest() + payload)
     except OSError as error:
         _report(str(path.parent), error.strerror or type(error).__name__)
 

@@ -45,6 +45,7 @@ class Metric(ABC):
     """One metric.
 
     needs: which answer it scores. better: "higher" or "lower". unit: of its value. failed_value: the score of a run that failed.
+    aggregate: how scores of windows, and then of systems, become one number (shares are means).
     argument: what stands after "@" in a suite's metric list ("nrmse@1" is the metric nrmse with argument 1.0); None gives the default.
     """
 
@@ -53,6 +54,7 @@ class Metric(ABC):
     unit: ClassVar[str]
     failed_value: ClassVar[float]
     source: ClassVar[str]
+    aggregate: ClassVar[Literal["median", "mean"]] = "median"
 
     def __init__(self, argument: float | None = None) -> None:
         self.argument = argument

@@ -7,7 +7,6 @@ import pytest
 
 from chaosbench.records import Record, read_record
 from chaosbench.resampling import aggregate
-from chaosbench.scoring import aggregate_of
 from chaosbench.suites import metric_from, read_suite, suite_names
 
 FOLDER = Path(__file__).parents[2] / "leaderboard" / "records"
@@ -29,4 +28,4 @@ def test_every_value_follows_from_its_per_window_scores(record: Record) -> None:
             scores = record.scores(cell, label)
             assert len(scores) == entry["n"]
             assert np.isfinite(scores).all()
-            assert float(aggregate(aggregate_of(metric_from(label)))(scores)) == entry["value"]
+            assert float(aggregate(metric_from(label).aggregate)(scores)) == entry["value"]

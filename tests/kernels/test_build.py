@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from chaosbench.expressions.tape import Node, Tape, Variable
+from chaosbench.folders import cache_folder
 from chaosbench.kernels import build as builder
-from chaosbench.kernels import cache, cache_folder
+from chaosbench.kernels import cache
 from chaosbench.kernels.build import build
 
 
@@ -141,7 +142,7 @@ def test_no_temporary_file_is_left_behind_when_the_last_move_fails(samples, fold
     def refuse(source, target):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(cache.os, "replace", refuse)
+    monkeypatch.setattr(Path, "replace", refuse)
     cache._report.cache_clear()
     build(samples["polynomial"].tape, structure="s")
     assert list(folder.iterdir()) == []
