@@ -40,9 +40,9 @@ def _draw(system: CompiledSystem, stream: np.random.Generator, index: int) -> np
         return np.array(rule.points[index % len(rule.points)], dtype=np.float64)
     if rule.box is not None:
         low, high = (_spread_out(system, tuple(edge)) for edge in zip(*rule.box, strict=True))
-        return low + (high - low) * stream.random(system.dimension)
+        return np.asarray(low + (high - low) * stream.random(system.dimension))
     centre = _spread_out(system, rule.centre or (0.0,))
-    return centre + _spread_out(system, rule.spread) * stream.standard_normal(system.dimension)
+    return np.asarray(centre + _spread_out(system, rule.spread) * stream.standard_normal(system.dimension))
 
 
 def _spread_out(system: CompiledSystem, per_variable: float | tuple[float, ...]) -> np.ndarray:

@@ -97,8 +97,9 @@ def _view(
     order = list(_ordered(frames[headline], headline)["forecaster"])
     cells: dict[str, dict[str, Any]] = {name: {} for name in order}
     for label in labels:
-        for row in frames[label].itertuples():
-            cells[row.forecaster][label] = [_plain(row.value), _plain(row.low), _plain(row.high), int(row.n), int(row.n_failed), int(row.n_censored)]
+        for row in frames[label].to_dict(orient="records"):
+            counts = [int(row[key]) for key in ("n", "n_failed", "n_censored")]
+            cells[str(row["forecaster"])][label] = [_plain(row["value"]), _plain(row["low"]), _plain(row["high"]), *counts]
     floors = {label: _plain(frames[label]["floor"].iloc[0]) if "floor" in frames[label] else None for label in labels}
     rows = [{"forecaster": name, "cells": cells[name], "level": name in told["level"], "status": _status(records, name, task)} for name in order]
     picture = None if task is None else _picture(records, task, headline)

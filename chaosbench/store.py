@@ -98,7 +98,8 @@ def open_dataset(path: str | Path, *, verify: bool = True) -> xr.Dataset:
     found = problems(folder, hashes=verify)
     if found:
         raise StoreError(f"{folder}: {found[0]}" + (f" (and {len(found) - 1} more)" if len(found) > 1 else ""))
-    return xr.open_zarr(folder, consolidated=False, chunks=None)
+    dataset: xr.Dataset = xr.open_zarr(folder, consolidated=False, chunks=None)
+    return dataset
 
 
 def _refuse_existing(target: Path) -> None:
@@ -156,6 +157,8 @@ def _write_block(folder: Path, made: xr.Dataset, start: int) -> str:
         if "trajectory" not in variable.dims:
             continue
         array = group[str(name)]
+        if not isinstance(array, zarr.Array):
+            raise StoreError(f"{folder}: {name} is a group, an array is needed; delete the folder and generate again")
         count = variable.shape[0]
         if start % array.chunks[0] or (count % array.chunks[0] and start + count != array.shape[0]):
             raise StoreError(f"{folder}: block {start}..{start + count} does not fill whole chunks of {array.chunks[0]}; chunk and block must agree")

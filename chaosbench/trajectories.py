@@ -102,7 +102,7 @@ def _trust_horizon(request: Request, initial: InitialState, times: np.ndarray, s
     second = best().solve(request.system, initial, times, parameters=request.rows, rtol=request.rtol / 10, atol=request.atol / 10, threads=threads)
     scale = np.nanstd(states, axis=1, keepdims=True) + 1e-300
     apart = ~(np.nanmax(np.abs(states - second.states) / scale, axis=2) <= _AGREEMENT)
-    return np.where(apart.any(axis=1), times[np.maximum(np.argmax(apart, axis=1) - 1, 0)], times[-1])
+    return np.asarray(np.where(apart.any(axis=1), times[np.maximum(np.argmax(apart, axis=1) - 1, 0)], times[-1]))
 
 
 def _dataset(

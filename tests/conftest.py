@@ -1,6 +1,5 @@
 """Shared by all tests: the slow tier, and a cache folder that tests never share with the user's measurements."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,8 +18,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture
-def fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache folder for this test alone."""
     folder = tmp_path / "cache"
     monkeypatch.setenv("CHAOSBENCH_CACHE", str(folder))
-    yield folder
+    return folder

@@ -3,9 +3,11 @@
 import numpy as np
 
 from chaosbench.dynamics.definition import SystemDefinition
+from chaosbench.errors import ChaosbenchError
 from chaosbench.trajectories import simulate
 
 _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
+_BETWEEN = 6
 
 
 def braille(x: np.ndarray, y: np.ndarray, *, columns: int = 60, rows: int = 18) -> str:
@@ -17,7 +19,7 @@ def braille(x: np.ndarray, y: np.ndarray, *, columns: int = 60, rows: int = 18) 
 
     def place(values: np.ndarray, cells: int) -> np.ndarray:
         span = max(float(np.ptp(values)), 1e-300)
-        return np.minimum(((values - values.min()) / span * cells).astype(np.int64), cells - 1)
+        return np.asarray(np.minimum(((values - values.min()) / span * cells).astype(np.int64), cells - 1))
 
     across, down = place(x, 2 * columns), 4 * rows - 1 - place(y, 4 * rows)
     canvas = np.zeros((rows, columns), dtype=np.int64)
@@ -26,13 +28,34 @@ def braille(x: np.ndarray, y: np.ndarray, *, columns: int = 60, rows: int = 18) 
 
 
 def portrait(definition: SystemDefinition) -> str:
-    """Return a picture of one trajectory: two components against each other, or x[n+1] against x[n] when there is only one."""
+    """Return a picture: two components against each other, or one against its own past when there is only one; a sentence when that is impossible.
+
+    Flows are drawn as one orbit of 25 periods, a line between samples; maps as 20 000 points, of many orbits where nothing is attracted.
+    """
     maps = definition.kind == "maps"
-    dataset = simulate(definition, n_trajectories=1, n_samples=20_000 if maps else 6_000, seed=0)
-    states = dataset["state"].values[0]
+    orbits, samples = (20, 1_000) if maps and definition.conservative else (1, 20_000 if maps else 2_500)
+    try:
+        dataset = simulate(definition, n_trajectories=orbits, n_samples=samples, seed=0)
+    except ChaosbenchError as reason:
+        return f"(no picture: {reason})"
+    states = dataset["state"].values
     components = [str(name) for name in dataset["component"].values]
+    smooth = not maps and bool(np.isnan(definition.periods).all())  # a line across the seam of an angle would be false
     if len(components) == 1:
         lag = 1 if maps else 25
-        return f"{components[0]} against itself {lag} sample{'s' * (lag > 1)} earlier\n" + braille(states[:-lag, 0], states[lag:, 0])
-    second = len(components) - 1 if len(components) == 3 else 1
-    return f"{components[second]} (up) against {components[0]} (right)\n" + braille(states[:, 0], states[:, second])
+        heading = f"{components[0]} (up) against itself {lag} sample{'s' * (lag > 1)} earlier (right)"
+        x, y = states[:, :-lag, 0], states[:, lag:, 0]
+    else:
+        second = 2 if len(components) == 3 else 1
+        heading = f"{components[second]} (up) against {components[0]} (right)"
+        x, y = states[:, :, 0], states[:, :, second]
+    if smooth:
+        x, y = _joined(x), _joined(y)
+    return f"{heading}\n{braille(x.ravel(), y.ravel())}"
+
+
+def _joined(values: np.ndarray) -> np.ndarray:
+    """Return `values` (B, T) with points on the straight lines between samples."""
+    places = np.arange(values.shape[1])
+    fine = np.linspace(0, values.shape[1] - 1, _BETWEEN * values.shape[1])
+    return np.stack([np.interp(fine, places, row) for row in values])

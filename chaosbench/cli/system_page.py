@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from chaosbench.catalogue import system_files
 from chaosbench.dynamics.definition import SystemDefinition
-from chaosbench.dynamics.parts import Parameter
+from chaosbench.dynamics.parts import Known, Parameter, Variant
+from chaosbench.dynamics.reader import read_definition
 from chaosbench.expressions.latex import latex
 from chaosbench.expressions.text import to_text
 from chaosbench.facts import Facts, facts_to_json, load_facts
@@ -35,7 +37,16 @@ def system_data(definition: SystemDefinition) -> dict[str, Any]:
         "identity": definition.identity,
         "known": [
             plain(
-                {"quantity": k.quantity, "value": k.value, "tolerance": k.tolerance, "source": k.source, "parameters": k.parameters, "note": k.note}
+                {
+                    "quantity": k.quantity,
+                    "value": k.value,
+                    "tolerance": k.tolerance,
+                    "source": k.source,
+                    "parameters": k.parameters,
+                    "size": k.size,
+                    "without_phase": k.without_phase,
+                    "note": k.note,
+                }
             )
             for k in definition.known
         ],
@@ -53,20 +64,37 @@ def system_text(definition: SystemDefinition) -> str:
         lines += ["Hamiltonian", f"  H = {to_text(definition.hamiltonian)}", ""]
     lines += ["Equations"] + [f"  {_left(definition, entry.name)} = {to_text(definition.equations[entry.name])}" for entry in definition.state] + [""]
     lines += ["State"] + [f"  {entry.name:<10} {entry.meaning}" for entry in definition.state] + [""]
-    lines += ["Parameters"] + [f"  {p.name:<10} {_value(p):<14} {p.meaning}" for p in definition.parameters] + [""]
+    lines += ["Parameters"] + [f"  {p.name:<10} {_value(p):<14} {p.meaning}{_range(p)}" for p in definition.parameters] + [""]
     facts = load_facts(definition)
-    lines += _measured(facts) if facts is not None else ["Measured", "  nothing yet for these parameters; `chaosbench invariants` measures", ""]
+    lines += _measured(facts) if facts is not None else ["Measured", f"  nothing yet for these parameters; {_how(definition)} measures", ""]
     if definition.known:
-        lines += ["Published"]
-        for known in definition.known:
-            at = ", ".join(f"{name} = {value:g}" for name, value in {**(known.parameters or {}), **(known.size or {})}.items())
-            lines.append(f"  {_words(known.quantity)}: {_pair(known.value, known.tolerance)}{f' at {at}' if at else ''}  [{known.source}]")
-        lines.append("")
+        lines += ["Published", *(_published(known, definition) for known in definition.known), ""]
     if definition.variants:
-        lines += ["Variants"] + [f"  {variant.name:<14} {variant.summary}" for variant in definition.variants] + [""]
+        lines += ["Variants"] + [f"  {variant.name:<14} {variant.summary} ({_setting(variant)})" for variant in definition.variants] + [""]
     lines += ["Sources"]
     lines += [f"  [{source.key}] {source.cite}" + (f" https://doi.org/{source.doi}" if source.doi else "") for source in definition.sources]
     return "\n".join([*lines, ""])
+
+
+def _range(parameter: Parameter) -> str:
+    return "" if parameter.chaotic is None else f" (chaotic from {parameter.chaotic[0]:g} to {parameter.chaotic[1]:g})"
+
+
+def _setting(variant: Variant) -> str:
+    return " ".join(f"--set {name}={value:.10g}" for name, value in variant.parameters.items())
+
+
+def _published(known: Known, definition: SystemDefinition) -> str:
+    """One line: quantity, value, and the parameters it is for where these are not the ones shown."""
+    at = ", ".join(f"{name} = {value:g}" for name, value in {**(known.parameters or {}), **(known.size or {})}.items())
+    if not at and definition.path is not None and read_definition(definition.path).identity != definition.identity:
+        at = "the default parameters"
+    phase = ", forcing phase not counted" if known.without_phase else ""
+    return f"  {_words(known.quantity)}: {_pair(known.value, known.tolerance)}{f' at {at}' if at else ''}{phase}  [{known.source}]"
+
+
+def _how(definition: SystemDefinition) -> str:
+    return f"`chaosbench invariants {definition.name if definition.path is None or definition.name in system_files() else definition.path}`"
 
 
 def _left(definition: SystemDefinition, name: str) -> str:
@@ -102,7 +130,7 @@ def _pair(value: float | Sequence[float], error: float | Sequence[float]) -> str
 
 
 def _words(quantity: str) -> str:
-    return quantity.replace("_", " ")
+    return quantity.replace("_", " ").replace("lyapunov", "Lyapunov").replace("kaplan yorke", "Kaplan-Yorke").replace("spectrum", "exponents")
 
 
 def _facts_data(facts: Facts) -> Any:
