@@ -7,7 +7,7 @@ import numpy as np
 
 from chaosbench.dynamics.compile import CompiledSystem, compile_system
 from chaosbench.dynamics.definition import SystemDefinition
-from chaosbench.errors import DatasetError, InvariantError
+from chaosbench.errors import InvariantError
 from chaosbench.facts import SCHEMA, Facts, Measured, load_facts, save_facts
 from chaosbench.integrators._choice import default_integrator
 from chaosbench.invariants._attractor import Attractor, survey
@@ -15,9 +15,8 @@ from chaosbench.invariants._block_error import BlockMean
 from chaosbench.invariants._exponents import Exponents, Options, measure_exponents
 from chaosbench.invariants._kaplan_yorke import dimension_with_error
 from chaosbench.invariants._regime import regime_of
-from chaosbench.invariants._tangents import two_digits
-from chaosbench.requests import MAP_TRANSIENT, TRANSIENT_PERIODS, method_name
-from chaosbench.timescale import MAP_PERIOD, estimate_period
+from chaosbench.invariants._transients import time_scale, transient_of
+from chaosbench.requests import method_name
 
 Progress = Callable[[float, str], None]
 
@@ -40,12 +39,13 @@ def measure(definition: SystemDefinition, *, seed: int = 0, threads: int | None 
     system = compile_system(definition)
     report = progress or _silent
     report(0.0, f"{definition.name}: period")
-    period = _first_period(system)
+    period = time_scale(system)
     for longer in _LONGER:
-        transient = _transient(definition, period) * longer
+        transient = transient_of(system, period) * longer
         exponents = _exponents(system, seed, period, transient, threads, lambda fraction, text: report(0.05 + 0.75 * fraction, text))
         if definition.conservative or not exponents.statistics.drifting:
             break
+        report(0.0, f"{definition.name}: the halves of the orbits disagree; transient ten times longer")
     report(0.8, f"{definition.name}: means, bounds and periods")
     extent = survey(system, seed=seed, period=period, transient=transient, threads=threads)
     report(1.0, "done")
@@ -78,7 +78,11 @@ def differences(first: Facts, second: Facts, *, exact: bool) -> list[Difference]
     exact: numbers must agree to 1e-9 (one version, one seed, a polynomial system: the orbits are the same to the last bit and only logarithms and
     reductions may round differently on another machine); otherwise within 3 joint standard errors, and period and extent are not compared.
     """
-    found = [Difference(name, getattr(first, name), getattr(second, name), np.inf) for name in ("identity", "regime") if getattr(first, name) != getattr(second, name)]
+    found = [
+        Difference(name, getattr(first, name), getattr(second, name), np.inf)
+        for name in ("identity", "regime")
+        if getattr(first, name) != getattr(second, name)
+    ]
     for name in ("lyapunov_spectrum", "kaplan_yorke_dimension", "divergence"):
         one, other = getattr(first, name), getattr(second, name)
         value, again = np.atleast_1d(one.value).astype(float), np.atleast_1d(other.value).astype(float)
@@ -91,29 +95,10 @@ def differences(first: Facts, second: Facts, *, exact: bool) -> list[Difference]
             distance = float(abs(value[index] - again[index]) / error[index]) if error[index] > 0 else np.inf
             found.append(Difference(f"{name}[{index}]", float(value[index]), float(again[index]), distance))
     if exact:
-        for name in ("period", "mean", "standard_deviation", "bounds"):
-            if not np.allclose(getattr(first, name), getattr(second, name), rtol=1e-9, atol=1e-9, equal_nan=True):
-                found.append(Difference(name, getattr(first, name), getattr(second, name), np.inf))
+        pairs = {name: (getattr(first, name), getattr(second, name)) for name in ("period", "mean", "standard_deviation", "bounds")}
+        changed = [name for name, pair in pairs.items() if not np.allclose(*pair, rtol=1e-9, atol=1e-9, equal_nan=True)]
+        found += [Difference(name, *pairs[name], np.inf) for name in changed]
     return found
-
-
-def _first_period(system: CompiledSystem) -> float:
-    """The dominant period, or for a system that comes to rest the slowest time the Jacobian suggests."""
-    if system.definition.kind == "maps":
-        return MAP_PERIOD
-    try:
-        return two_digits(estimate_period(system))
-    except DatasetError:
-        if system.definition.kind == "delays":
-            return float(np.max(system.lags()))
-        rates = np.abs(np.linalg.eigvals(system.jacobian(np.zeros((1, system.dimension)))[0]))
-        return two_digits(2.0 * np.pi / max(float(rates.min()), 1e-3))
-
-
-def _transient(definition: SystemDefinition, period: float) -> float:
-    if definition.conservative or definition.hamiltonian is not None:
-        return 0.0
-    return float(MAP_TRANSIENT) if definition.kind == "maps" else TRANSIENT_PERIODS * period
 
 
 def _exponents(system: CompiledSystem, seed: int, period: float, transient: float, threads: int | None, report: Progress) -> Exponents:
@@ -121,7 +106,7 @@ def _exponents(system: CompiledSystem, seed: int, period: float, transient: floa
         error = float(np.nan_to_num(statistics.standard_error[0], nan=0.0))
         return error / max(abs(float(statistics.mean[0])), _SLOWEST / period)
 
-    precision = PRECISION_CONSERVATIVE if system.definition.conservative or system.definition.hamiltonian is not None else PRECISION
+    precision = PRECISION_CONSERVATIVE if system.definition.conservative else PRECISION
     options = Options(transient=transient, work_limit=_WORK_LIMIT, threads=threads)
     return measure_exponents(system, seed=seed, error_of=relative, target_error=precision, duration=None, options=options, progress=report)
 

@@ -6,6 +6,7 @@ Every finished piece is kept, so a repeated run continues.
 import json
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -13,6 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from chaosbench.atlas import facts_of
 from chaosbench.catalogue import load, names
 from chaosbench.dynamics.compile import compile_system
 from chaosbench.dynamics.reader import system
@@ -28,6 +32,7 @@ from chaosbench.suites import Suite, TaskSpec, read_suite
 SAMPLES = 2000
 TRAJECTORIES = 4
 RELATIVE_ERROR = 0.02
+_SLOWEST = 0.1
 
 Progress = Callable[[float, str], None]
 
@@ -88,19 +93,24 @@ def _dataset(folder: Path, spec: TaskSpec) -> str:
 
 
 def _estimates(folder: Path, spec: TaskSpec) -> dict[str, Any]:
-    """Measure every invariant that needs equations, to 2 % of the scale of the motion, unless it was measured into this folder before."""
+    """Measure every invariant that needs equations, unless it was measured into this folder before.
+
+    Rates to 2 % of the largest exponent (of 0.1 per period where that is larger), dimensions to 0.02.
+    """
     definition = system(spec.system, dict(spec.parameters))
     path = folder / f"{spec.label}.json"
     if path.is_file():
         kept: dict[str, Any] = json.loads(path.read_text())
         if kept["identity"] == definition.identity:
             return dict(kept["estimates"])
-    compiled = compile_system(definition)
+    compiled, facts = compile_system(definition), facts_of(definition)
+    rate = max(abs(float(np.ravel(facts.lyapunov_spectrum.value)[0])), _SLOWEST / facts.period)
     found: dict[str, Any] = {}
     for name in names("invariants"):
         invariant = load("invariants", name)
         if invariant.requires == "system" and definition.kind in invariant.kinds:
-            found[name] = invariant().estimate(compiled, seed=0, target_error=RELATIVE_ERROR).to_json()
+            target = RELATIVE_ERROR * (1.0 if invariant.unit == "1" else rate)
+            found[name] = invariant().estimate(compiled, seed=0, target_error=target).to_json()
     write_whole(path, json.dumps({"identity": definition.identity, "estimates": found}, allow_nan=False))
     return found
 
@@ -111,14 +121,27 @@ def _record(name: str, suite: Suite, cache: Path) -> Record:
 
 @contextmanager
 def _pool(workers: int | None) -> Iterator[Executor]:
-    """Processes that use one thread each for linear algebra, so that workers times threads is the number of cores."""
+    """Processes that use one thread each for linear algebra, so that workers times threads is the number of cores.
+
+    On an error or interrupt they are stopped at once: what they finished is on disk, whole.
+    """
     kept = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = kept or "1"
-    pool = ProcessPoolExecutor(workers or os.cpu_count() or 1, mp_context=multiprocessing.get_context("spawn"))
+    before = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(workers or os.cpu_count() or 1, mp_context=multiprocessing.get_context("spawn"), initializer=_die_quietly)
     try:
         yield pool
         pool.shutdown()
-    finally:
+    except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
+        for worker in set(multiprocessing.active_children()) - before:
+            worker.terminate()
+        raise
+    finally:
         if kept is None:
             del os.environ["OMP_NUM_THREADS"]
+
+
+def _die_quietly() -> None:
+    """Let Ctrl-C, which a terminal sends to every process, end a worker without a traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

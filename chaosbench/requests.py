@@ -54,7 +54,7 @@ def checked_request(
     first: int,
 ) -> Request:
     """Return the checked request of `simulate`'s arguments; DatasetError says value, rule and fix."""
-    for name, count, least in (("n_trajectories", n_trajectories, 1), ("n_samples", n_samples, 1), ("first", first, 0)):
+    for name, count, least in (("n_trajectories", n_trajectories, 1), ("n_samples", n_samples, 1), ("seed", seed, 0), ("first", first, 0)):
         if isinstance(count, bool) or int(count) != count or count < least:
             raise DatasetError(f"{name} = {count!r}: must be a whole number, at least {least}")
     for name, number, positive in (("dt", dt, True), ("transient", transient, False), ("rtol", rtol, True), ("atol", atol, True)):

@@ -33,9 +33,17 @@ def unsealed(provenance: dict[str, Any]) -> dict[str, Any]:
 
 def content_hash(folder: Path) -> str:
     """Return the content hash written in the seal of a whole store."""
-    provenance = json.loads(json.loads((folder / ROOT).read_text())["attributes"]["chaosbench"])
-    content: str = provenance["seal"]["content_sha256"]
+    content: str = _provenance(folder)["seal"]["content_sha256"]
     return content
+
+
+def recipe(folder: Path) -> dict[str, Any]:
+    """Return the recipe of a whole store: system, seed, sampling, integrator."""
+    return dict(_provenance(folder)["recipe"])
+
+
+def _provenance(folder: Path) -> dict[str, Any]:
+    return dict(json.loads(json.loads((folder / ROOT).read_text())["attributes"]["chaosbench"]))
 
 
 def problems(folder: Path, *, hashes: bool = True) -> list[str]:

@@ -57,13 +57,14 @@ def write_blocks(
 ) -> str:
     """Write `n_trajectories` in blocks made one at a time by `make_block(start, count)`; return the content hash.
 
-    block: trajectories per chunk; every block is a whole chunk (the last may be short), so no two writes ever touch one file.
+    block: trajectories per chunk at most; every block is a whole chunk (the last may be short), so no two writes ever touch one file.
     recipe: hash of what is being made; an unfinished folder of the same recipe is continued, one of another recipe is started afresh.
     progress: called with (trajectories on disk, n_trajectories).
     Raises StoreError when `path` exists, or when writing fails (disk full, permission): `path` then does not exist.
     """
     target = Path(path)
     _refuse_existing(target)
+    block = max(1, min(block, n_trajectories))  # Zarr fills the last chunk up: a few short trajectories would take 8 MB
     partial = target.with_name(f".{target.name}.partial")
     journal = _open_journal(partial, {"recipe": recipe, "n_trajectories": n_trajectories, "block": block, "format": FORMAT})
     try:
@@ -88,6 +89,9 @@ def write_blocks(
         raise StoreError(
             f"{target}: not written ({why}); nothing stands there. Free space or choose another folder; a repeated run continues"
         ) from reason
+    finally:
+        if not journal["blocks"]:  # nothing to continue from
+            shutil.rmtree(partial, ignore_errors=True)
     shutil.rmtree(partial)
     return content
 

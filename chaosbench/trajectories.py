@@ -53,7 +53,8 @@ def simulate(
 
     Returns
     -------
-    xr.Dataset with state (trajectory, time, component), initial, parameters, status, trust_horizon, for delays history (trajectory, lag, component).
+    xr.Dataset with state (trajectory, time, component), initial, parameters, status, trust_horizon, for delays history (trajectory, lag, component),
+    and the coordinate period (component), NaN where the component is no angle.
     Angles are stored wrapped into [0, period). A trajectory that failed is NaN from there on and its status says why.
 
     Raises
@@ -133,6 +134,7 @@ def _dataset(
         "trajectory": np.arange(first, first + len(states)),
         "time": times,
         "component": np.array(request.system.components, dtype=object),
+        "period": ("component", request.system.periods),  # of angles, which are stored wrapped; NaN for all others
         "parameter": np.array(definition.parameter_names, dtype=object),
     }
     if initial.history is not None and initial.lags is not None:

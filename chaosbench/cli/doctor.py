@@ -1,5 +1,7 @@
 """`doctor`: what works here, and what to do about what does not."""
 
+from typing import Annotated
+
 import typer
 
 from chaosbench.cli.output import echo_json, echo_table
@@ -10,8 +12,11 @@ def register(app: typer.Typer) -> None:
     app.command()(doctor)
 
 
-def doctor(json: bool = typer.Option(False, "--json", help="Print the result as JSON.")) -> None:
-    """Check the installation: versions, cores, compiler, cache, optional extras. Non-zero exit when something needed does not work."""
+def doctor(json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False) -> None:
+    """Check the installation.
+
+    Versions, cores, compiler, cache, disk and optional extras. Exit code 1 when something needed does not work.
+    """
     from dataclasses import asdict
 
     from chaosbench.cli.checks import run_checks

@@ -11,7 +11,7 @@ from chaosbench.errors import RecordError, nearest
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to `app`."""
-    group = typer.Typer(help="Compare records: a page, or a table in the terminal.", no_args_is_help=True)
+    group = typer.Typer(help="Compare records: a page, or a table.", no_args_is_help=True)
     group.command()(build)
     group.command()(show)
     app.add_typer(group, name="leaderboard")
@@ -33,9 +33,9 @@ def read_records(folder: Path, suite: str | None) -> list[Any]:
 
 
 def build(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for index.html and the records it links to.")],
-    records: Annotated[Path, typer.Option(help="Folder of records.")] = Path("records"),
-    suite: Annotated[str | None, typer.Option(help="Which suite, when the folder holds several.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder for index.html and the records it links to.")],
+    records: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of records.")] = Path("records"),
+    suite: Annotated[str | None, typer.Option(metavar="SUITE", help="Which suite, when the folder holds several.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Build the leaderboard page: one static HTML file."""
@@ -51,18 +51,24 @@ def build(
 
 
 def show(
-    records: Annotated[Path, typer.Option(help="Folder of records.")] = Path("records"),
-    suite: Annotated[str | None, typer.Option(help="Which suite, when the folder holds several.")] = None,
-    metric: Annotated[str | None, typer.Option(help="Metric to rank by; default the suite's headline.")] = None,
-    system: Annotated[str | None, typer.Option(help="Only this task.")] = None,
+    records: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of records.")] = Path("records"),
+    suite: Annotated[str | None, typer.Option(metavar="SUITE", help="Which suite, when the folder holds several.")] = None,
+    metric: Annotated[str | None, typer.Option(metavar="METRIC", help="Metric to rank by; default the suite's headline.")] = None,
+    system: Annotated[str | None, typer.Option(metavar="TASK", help="Only this task.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Print the ranking with intervals."""
+    """Print the ranking with intervals.
+
+    The value is the median over tasks of the median over windows (shares: means); the interval resamples tasks and windows. Equal values share
+    a rank.
+    """
     from chaosbench.ranking import rank
     from chaosbench.site import page_data
+    from chaosbench.suites import metric_from
 
     found = read_records(records, suite)
-    frame = rank(found, metric or page_data(found)["headline"], tasks=None if system is None else [system])
+    label = metric or page_data(found)["headline"]
+    frame = rank(found, label, tasks=None if system is None else [system])
     rows = frame.to_dict(orient="records")
     if json:
         echo_json([{str(key): value for key, value in row.items()} for row in rows])
@@ -72,3 +78,6 @@ def show(
         for row in rows
     ]
     echo_table(lines, ["rank", "forecaster", "value", "95 % interval", "failed"])
+    measure = metric_from(label)
+    where = system or f"{rows[0]['n_systems']} tasks"
+    typer.echo(f"\n{label} in {measure.unit}, {measure.better} is better; suite {found[0].identity['suite']}, {where}")

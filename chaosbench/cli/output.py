@@ -29,6 +29,13 @@ def echo_table(rows: Sequence[Sequence[str]], heading: Sequence[str]) -> None:
         typer.echo("  ".join([*cells, row[-1]]).rstrip())
 
 
+def number(value: Any) -> str:
+    """Return a number, or the first eight of a list, with five digits; "none" for null."""
+    if isinstance(value, list):
+        return f"[{', '.join(number(item) for item in value[:8])}{', ...' if len(value) > 8 else ''}]"
+    return "none" if value is None else f"{value:.5g}"
+
+
 def settings(pairs: Sequence[str]) -> dict[str, float]:
     """Return {"rho": 30.0} for ["rho=30"]; DefinitionError names a pair that is not NAME=NUMBER, or a name given twice."""
     values: dict[str, float] = {}
@@ -50,7 +57,9 @@ def seed_list(text: str) -> tuple[int, ...]:
     """Return (0, 1, 2) for "0,1,2"; DefinitionError when that is not a list of whole numbers, none negative, none twice."""
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() for part in parts) or len({int(part) for part in parts}) < len(parts):
-        raise DefinitionError(f"--seeds {text}: seeds are whole numbers, none negative, none twice, separated by commas; write for example --seeds 0,1,2")
+        raise DefinitionError(
+            f"--seeds {text}: seeds are whole numbers, none negative, none twice, separated by commas; write for example --seeds 0,1,2"
+        )
     return tuple(int(part) for part in parts)
 
 

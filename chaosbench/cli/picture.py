@@ -30,26 +30,27 @@ def braille(x: np.ndarray, y: np.ndarray, *, columns: int = 60, rows: int = 18) 
 def portrait(definition: SystemDefinition) -> str:
     """Return a picture: two components against each other, or one against its own past when there is only one; a sentence when that is impossible.
 
-    Flows are drawn as one orbit of 25 periods, a line between samples; maps as 20 000 points, of many orbits where nothing is attracted.
+    Flows are drawn as one orbit of 25 periods, a line between samples; maps as points, of many orbits where nothing is attracted.
     """
     maps = definition.kind == "maps"
-    orbits, samples = (20, 1_000) if maps and definition.conservative else (1, 20_000 if maps else 2_500)
+    orbits, samples = (1, 2_500) if not maps else (20, 200) if definition.conservative else (1, 20_000)
     try:
         dataset = simulate(definition, n_trajectories=orbits, n_samples=samples, seed=0)
     except ChaosbenchError as reason:
         return f"(no picture: {reason})"
     states = dataset["state"].values
     components = [str(name) for name in dataset["component"].values]
-    smooth = not maps and bool(np.isnan(definition.periods).all())  # a line across the seam of an angle would be false
+    straight = [index for index, period in enumerate(definition.periods) if np.isnan(period)]
     if len(components) == 1:
         lag = 1 if maps else 25
         heading = f"{components[0]} (up) against itself {lag} sample{'s' * (lag > 1)} earlier (right)"
         x, y = states[:, :-lag, 0], states[:, lag:, 0]
     else:
-        second = 2 if len(components) == 3 else 1
-        heading = f"{components[second]} (up) against {components[0]} (right)"
-        x, y = states[:, :, 0], states[:, :, second]
-    if smooth:
+        drawn = straight if len(straight) > 1 else list(range(len(components)))
+        first, second = drawn[0], drawn[2] if len(drawn) == 3 else drawn[1]
+        heading = f"{components[second]} (up) against {components[first]} (right)"
+        x, y = states[:, :, first], states[:, :, second]
+    if not maps and len(straight) >= min(2, len(components)):  # a line across the seam of an angle would be false
         x, y = _joined(x), _joined(y)
     return f"{heading}\n{braille(x.ravel(), y.ravel())}"
 

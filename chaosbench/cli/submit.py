@@ -5,20 +5,20 @@ from typing import Annotated
 
 import typer
 
-from chaosbench.cli.output import echo_json, echo_table, progress
+from chaosbench.cli.output import echo_json, echo_table, progress, seed_list
 from chaosbench.errors import ForecasterError
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to `app`."""
-    group = typer.Typer(help="Bring a forecaster of your own: a folder, checked and run in a process of its own.", no_args_is_help=True)
+    group = typer.Typer(help="Bring a forecaster of your own.", no_args_is_help=True)
     group.command()(new)
     group.command()(check)
     group.command()(run)
     app.add_typer(group, name="submit")
 
 
-def new(folder: Annotated[Path, typer.Argument(help="Folder to make.")]) -> None:
+def new(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to make.")]) -> None:
     """Make a folder with a working forecaster to start from."""
     import shutil
 
@@ -35,10 +35,13 @@ def new(folder: Annotated[Path, typer.Argument(help="Folder to make.")]) -> None
 
 
 def check(
-    folder: Annotated[Path, typer.Argument(help="Submission folder.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Submission folder.")],
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Check a submission on two toy series in some seconds: shapes, determinism, batch invariance, refit. Non-zero exit when a rule is broken."""
+    """Check a submission on two toy series.
+
+    Shapes, determinism, batch invariance, refitting; takes seconds. Exit code 1 when a rule is broken.
+    """
     from dataclasses import asdict
 
     from chaosbench.submission_check import check_submission
@@ -57,29 +60,34 @@ def check(
 
 
 def run(
-    folder: Annotated[Path, typer.Argument(help="Submission folder.")],
-    suite: Annotated[str, typer.Option(help="Suite name or path of a .toml file.")] = "smoke",
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the record and finished cells.")] = Path("records"),
-    seeds: Annotated[str, typer.Option(help="Comma-separated seeds.")] = "0",
-    fit_deadline: Annotated[float, typer.Option(help="Seconds one fit may take.")] = 600.0,
-    forecast_deadline: Annotated[float, typer.Option(help="Seconds one forecast call may take.")] = 300.0,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Submission folder.")],
+    suite: Annotated[str, typer.Option(metavar="SUITE", help="Suite name or path of a .toml file.")] = "smoke",
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder for the record and finished cells.")] = Path("records"),
+    seeds: Annotated[str, typer.Option(metavar="LIST", help="Comma-separated seeds.")] = "0",
+    fit_deadline: Annotated[float, typer.Option(metavar="SECONDS", help="How long one fit may take.")] = 600.0,
+    forecast_deadline: Annotated[float, typer.Option(metavar="SECONDS", help="How long one forecast call may take.")] = 300.0,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Evaluate a submission in a process of its own, with deadlines; writes its record. Exit code 3: finished with failed cells."""
-    from chaosbench.cli.evaluate import EXIT_FAILED_CELLS, _rows, _seeds
+    """Evaluate a submission in a process of its own.
+
+    With deadlines; writes its record. Exit code 3: finished with failed cells. Interrupted, the same command continues.
+    """
+    from chaosbench.cli.record_page import EXIT_FAILED_CELLS, echo_record, failed, record_data
     from chaosbench.evaluation import evaluate
     from chaosbench.records import write_record
     from chaosbench.submissions import entrant_class, read_submission
 
-    submission = read_submission(folder)
+    for name, seconds in (("--fit-deadline", fit_deadline), ("--forecast-deadline", forecast_deadline)):
+        if not 0 < seconds < float("inf"):
+            raise ForecasterError(f"{name} {seconds:g}: must be a positive number of seconds")
+    chosen, submission = seed_list(seeds), read_submission(folder)
     deadlines = {"fit_deadline": fit_deadline, "forecast_deadline": forecast_deadline}
     with progress(f"run {submission.name}") as report:
-        record = evaluate(entrant_class(submission, **deadlines), suite, seeds=_seeds(seeds), cache=output / "cache", progress=report)
+        record = evaluate(entrant_class(submission, **deadlines), suite, seeds=chosen, cache=output / "cache", progress=report)
     path = write_record(record, output)
     if json:
-        echo_json({"forecaster": record.label, "record": str(path), "sha256": record.sha256, "cells": list(record.cells)})
+        echo_json(record_data(record, path))
     else:
-        echo_table(_rows(record), ["task", "seed", "status", "scores (95 % interval)"])
-        typer.echo(f"{path} sha256 {record.sha256[:16]}")
-    if any(cell["status"] != "ok" for cell in record.cells):
+        echo_record(record, path)
+    if failed(record):
         raise typer.Exit(EXIT_FAILED_CELLS)

@@ -33,7 +33,8 @@ class _Network(Trainable):
 
         gram = torch.randn(latent, latent, generator=draws)
         positive_definite = gram.T @ gram / latent + torch.eye(latent)
-        self.A = nn.Parameter((positive_definite / torch.linalg.eigvalsh(positive_definite)[-1]).diagonal().clone())
+        diagonal = (positive_definite / torch.linalg.eigvalsh(positive_definite)[-1]).diagonal()
+        self.raw_A = nn.Parameter(torch.atanh(diagonal.clamp(max=0.99)) if clipped else diagonal.clone())
         self.W1, self.W2 = uniform(latent, hidden), uniform(hidden, latent)
         self.h1 = nn.Parameter(torch.zeros(latent))
         self.h2 = uniform(hidden) if clipped else nn.Parameter(torch.zeros(hidden))
@@ -49,18 +50,25 @@ class _Network(Trainable):
     def groups(self) -> list[tuple[list[nn.Parameter], float, bool]]:
         return [([parameter for parameter in self.parameters() if parameter.numel()], 1.0, True)]
 
+    @property
+    def A(self) -> Tensor:
+        """The diagonal (M,): inside (-1, 1) when clipped, so that no orbit escapes."""
+        return torch.tanh(self.raw_A) if self.clipped else self.raw_A
+
     def segment_loss(self, inputs: Tensor, targets: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
         signal = inputs.transpose(0, 1)
-        hidden = self.A.shape[0] - self.observed
+        A = self.A
+        hidden = A.shape[0] - self.observed
         start = self.lifted(signal[0]) if state is None else state
         if self.adaptive and self._calls % _EVERY == 0:
             self._adapt(signal)
         self._calls += 1
         keep = torch.cat(((1.0 - self.alpha).expand(self.observed), self.alpha.new_ones(hidden)))
         padded = nn.functional.pad(signal, (0, hidden))
-        states = forced_states(start, padded, keep, self.A, self.W1, self.W2, self.h1, self.h2, self.clipped)
+        states = forced_states(start, padded, keep, A, self.W1, self.W2, self.h1, self.h2, self.clipped)
         error = (states[..., : self.observed] - targets.transpose(0, 1)) / self.unit
-        return error.square().mean(), states[-1]
+        skip = len(error) // 2 if state is None and hidden else 0
+        return error[skip:].square().mean(), states[-1]
 
     def lifted(self, samples: Tensor) -> Tensor:
         """Return latent states (..., M) whose observed part is `samples` (..., D) and whose rest is linear in them."""
@@ -89,7 +97,7 @@ class _Loop(TorchLoop):
         self.observed, self.dimension = network.observed, network.A.shape[0]
         self.device = network.A.device
         self.settling = 1 if self.dimension == self.observed else _SETTLING
-        self._A, self._h1, self._h2, self._clipped = weights["A"], weights["h1"], weights["h2"], network.clipped
+        self._A, self._h1, self._h2, self._clipped = network.A.detach().double(), weights["h1"], weights["h2"], network.clipped
         self._W1, self._W2 = weights["W1"].T.contiguous(), weights["W2"].T.contiguous()
         self._lift, self._lift_bias = weights["lift"].T.contiguous(), weights["lift_bias"]
         self._nothing = torch.zeros_like(self._h2)
@@ -136,6 +144,7 @@ class ShallowPLRNN(TorchForecaster):
         updates: int = 3000,
         batch: int = 32,
         segment: int = 20,
+        carried: int = 1,
         learning_rate: float = 2e-2,
         weight_decay: float = 0.0,
         noise: float = 0.0,
@@ -146,7 +155,7 @@ class ShallowPLRNN(TorchForecaster):
             within("alpha", alpha, 0.0, 1.0)
         self.hidden, self.extra_latents, self.clipped, self.alpha = hidden, extra_latents, clipped, alpha
         self.recipe = Recipe(
-            updates=updates, batch=batch, segment=segment, carried=1, learning_rate=learning_rate, weight_decay=weight_decay, noise=noise
+            updates=updates, batch=batch, segment=segment, carried=carried, learning_rate=learning_rate, weight_decay=weight_decay, noise=noise
         )
 
     def _recipe(self) -> Recipe:

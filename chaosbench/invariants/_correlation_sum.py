@@ -34,7 +34,7 @@ def count_pairs(points: np.ndarray, stamps: np.ndarray, groups: np.ndarray, *, l
 
     Method: points are sorted into boxes of edge `largest` along up to three coordinates (the first ones: rotate the data so that they carry the
     variance); only neighbouring boxes are compared. Cost: a few ns for every pair looked at.
-    Source: J. Theiler, Phys. Rev. A 36, 4456 (1987), doi:10.1103/PhysRevA.36.4456; P. Grassberger, Phys. Lett. A 148, 63 (1990), doi:10.1016/0375-9601(90)90047-D.
+    Source: J. Theiler, Phys. Rev. A 36, 4456 (1987), doi:10.1103/PhysRevA.36.4456.
     """
     n = len(points)
     n_groups = int(groups.max()) + 1
@@ -62,7 +62,7 @@ def pairs_looked_at(points: np.ndarray, largest: float) -> float:
     for axis in range(3):
         padded = np.concatenate([np.zeros_like(around.take([0], axis)), around, np.zeros_like(around.take([0], axis))], axis=axis)
         last = padded.shape[axis]
-        around = sum(padded.take(range(shift, last - 2 + shift), axis) for shift in range(3))
+        around = padded.take(range(last - 2), axis) + padded.take(range(1, last - 1), axis) + padded.take(range(2, last), axis)
     return float((filled * around).sum() / 2)
 
 

@@ -34,9 +34,7 @@ def _look_back(
 
 
 @driver
-def _orthonormalise_past(
-    ring: np.ndarray, state: np.ndarray, dimension: int, vectors: np.ndarray, weights: np.ndarray, triangle: np.ndarray
-) -> None:
+def _orthonormalise_past(ring: np.ndarray, state: np.ndarray, dimension: int, vectors: np.ndarray, weights: np.ndarray, triangle: np.ndarray) -> None:
     """QR of the tangent functions: `vectors` ((m + 1) D, K) is scratch; R goes to `triangle` and R^-1 is applied to ring and state."""
     steps, terms = ring.shape[0], ring.shape[1]
     count = triangle.shape[0]
@@ -84,8 +82,8 @@ def delay_growth(
     """Carry state, tangents and their past over logs.shape[0] records; as flow_growth, with `interval` steps between orthonormalisations.
 
     address: (value, step, dense). control[0] is the step h. ring (m, degree + 1, E): coefficients of the last m steps, slot n % m holding step n.
-    clock (1,): number of the next step. places, thetas (stages + extra, lags): which earlier step, and where in it, a stage looks at. slots (n_delayed, 2): state slot, lag number.
-    errors (M,): the largest local error norm of a record's steps (1 means at tolerance).
+    clock (1,): number of the next step. places, thetas (stages + extra, lags): which earlier step, and where in it, a stage looks at. slots
+    (n_delayed, 2): state slot, lag number. errors (M,): the largest local error norm of a record's steps (1 means at tolerance).
     """
     state, parameters, control, past, work, out = buffers
     size = state.size

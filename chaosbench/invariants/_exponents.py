@@ -12,7 +12,9 @@ from chaosbench.errors import InvariantError
 from chaosbench.integrators.base import InitialState, Status
 from chaosbench.invariants._block_error import BlockMean, block_mean
 from chaosbench.invariants._kaplan_yorke import kaplan_yorke
-from chaosbench.invariants._tangents import TangentRun, two_digits
+from chaosbench.invariants._rounding import two_digits
+from chaosbench.invariants._tangents import TangentRun, slope
+from chaosbench.invariants._transients import default_transient
 from chaosbench.settling import on_attractor
 
 Progress = Callable[[float, str], None]
@@ -27,9 +29,10 @@ _NATS = 4.0
 class Options:
     """Settings that a caller may change.
 
-    n_exponents: None means all D up to 64 dimensions, otherwise enough to pass the Kaplan-Yorke dimension. starts: independent orbits. rtol: error per
-    step of the orbit. transient: time before measuring (None: the definition's default). steps_per_lag: delays, None means until the local error is
-    below rtol. work_limit: kernel evaluations times the extended dimension after which the run ends as "short" (1e10 is about 20 s of one core).
+    n_exponents: None means all D up to 64 dimensions, otherwise enough to pass the Kaplan-Yorke dimension. starts: independent orbits. rtol: error
+    per step of the orbit. transient: time before measuring (None: the definition's default). steps_per_lag: delays, None means until the local
+    error is below rtol. work_limit: kernel evaluations times the extended dimension after which the run ends as "short" (1e10 is about 20 s of one
+    core).
     """
 
     n_exponents: int | None = None
@@ -81,9 +84,10 @@ def measure_exponents(
 ) -> Exponents:
     """Measure until error_of(statistics) <= target_error, or for `duration` (system time, summed over the orbits).
 
-    Method: `starts` orbits from independent draws after the transient; a pilot chooses the interval between orthonormalisations so that the ratio of the
-    fastest to the slowest column stays near e^4, delays choose their step, the number of exponents grows until their sum is negative; 200 intervals
-    are left out for the columns to turn; then records are taken, and the run is extended by the ratio of squared errors until the target is met.
+    Method: `starts` orbits from independent draws after the transient; a pilot chooses the interval between orthonormalisations so that the ratio
+    of the fastest to the slowest column stays near e^4, delays choose their step, the number of exponents grows until their sum is negative; 200
+    intervals are left out for the columns to turn; then records are taken, and the run is extended by the ratio of squared errors until the target
+    is met.
     """
     if (target_error is None) == (duration is None):
         raise InvariantError(f"target_error = {target_error!r} and duration = {duration!r}: give exactly one of the two")
@@ -92,7 +96,8 @@ def measure_exponents(
         raise InvariantError(f"{'target_error' if duration is None else 'duration'} = {limit!r}: must be finite and positive")
     report = progress or _silent
     report(0.0, f"{system.definition.name}: transient of {options.starts} orbits")
-    initial = on_attractor(system, n=options.starts, seed=seed, purpose="exponents", transient=options.transient, threads=options.threads)
+    transient = default_transient(system) if options.transient is None else options.transient
+    initial = on_attractor(system, n=options.starts, seed=seed, purpose="exponents", transient=transient, threads=options.threads)
     report(0.05, "pilot")
     plan = _plan(system, initial, seed, options)
     plan.run.advance(_TANGENT_TRANSIENT, interval=plan.interval)
@@ -109,16 +114,14 @@ def measure_exponents(
     statistics, error = _evaluate(rates, plan.run.status, plan, per_record, error_of)
     report(1.0, "done")
     time = plan.run.time_of(plan.interval) * per_record
-    return Exponents(rates, time, plan.run.status.copy(), statistics, error, _settings(system, plan, per_record, rates, seed, options))
+    return Exponents(rates, time, plan.run.status.copy(), statistics, error, _settings(system, plan, per_record, rates, seed, options, transient))
 
 
 def _extended(system: CompiledSystem, plan: _Plan) -> int:
     return system.dimension * (1 + plan.run.columns)
 
 
-def _evaluate(
-    rates: np.ndarray, status: np.ndarray, plan: _Plan, per_record: int, error_of: Callable[[BlockMean], float]
-) -> tuple[BlockMean, float]:
+def _evaluate(rates: np.ndarray, status: np.ndarray, plan: _Plan, per_record: int, error_of: Callable[[BlockMean], float]) -> tuple[BlockMean, float]:
     """Statistics over surviving orbits; growth differences of 3 units of ln over half a run are not called a disagreement."""
     alive = rates[status == Status.OK]
     if not len(alive):
@@ -202,8 +205,7 @@ def _first_interval(system: CompiledSystem, initial: InitialState, steps: int) -
         return 1.0
     if kind == "delays":
         return float(max(1, steps // 4))
-    slopes = [float(np.linalg.norm(jacobian, 2)) for jacobian in system.jacobian(initial.states)]
-    return two_digits(1.0 / max(float(np.median(slopes)), 1e-9))
+    return two_digits(1.0 / float(np.median([slope(system.jacobian(state[None])[0]) for state in initial.states[:8]])))
 
 
 def _steps_per_lag(system: CompiledSystem, initial: InitialState, seed: int, options: Options) -> int:
@@ -221,7 +223,9 @@ def _steps_per_lag(system: CompiledSystem, initial: InitialState, seed: int, opt
     return steps
 
 
-def _settings(system: CompiledSystem, plan: _Plan, per_record: int, rates: np.ndarray, seed: int, options: Options) -> dict[str, Any]:
+def _settings(
+    system: CompiledSystem, plan: _Plan, per_record: int, rates: np.ndarray, seed: int, options: Options, transient: float
+) -> dict[str, Any]:
     run = plan.run
     return {
         "system": system.definition.name,
@@ -229,7 +233,7 @@ def _settings(system: CompiledSystem, plan: _Plan, per_record: int, rates: np.nd
         "seed": seed,
         "purpose": "exponents",
         "starts": options.starts,
-        "transient": options.transient,
+        "transient": transient,
         "columns": run.columns,
         "interval": run.time_of(plan.interval),
         "steps_per_lag": run.steps_per_lag,

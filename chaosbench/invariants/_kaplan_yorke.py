@@ -5,18 +5,19 @@ import numpy as np
 from chaosbench.invariants._block_error import BlockMean
 
 SOURCE = (
-    "J. L. Kaplan, J. A. Yorke, in Functional Differential Equations and Approximation of Fixed Points, Lecture Notes in Mathematics 730, 204-227 (1979), "
-    "doi:10.1007/BFb0064319; P. Frederickson, J. L. Kaplan, E. D. Yorke, J. A. Yorke, J. Differ. Equ. 49, 185-207 (1983), doi:10.1016/0022-0396(83)90011-6"
+    "J. L. Kaplan, J. A. Yorke, in Functional Differential Equations and Approximation of Fixed Points, Lecture Notes in Mathematics 730, "
+    "204-227 (1979), doi:10.1007/BFb0064319; P. Frederickson, J. L. Kaplan, E. D. Yorke, J. A. Yorke, J. Differ. Equ. 49, 185-207 (1983), "
+    "doi:10.1016/0022-0396(83)90011-6"
 )
 
 
 def kaplan_yorke(exponents: np.ndarray, zero: float | np.ndarray = 0.0) -> tuple[float, np.ndarray]:
     """Return the dimension and its gradient (K,) with respect to `exponents` (K,), which need not be sorted.
 
-    Convention: D = j + (l_1 + ... + l_j) / |l_{j+1}| with j the largest number for which the sum is not negative. When the largest exponent is not above
-    `zero` (a number or (K,)), those within `zero` of 0 count as 0, so that a limit cycle has dimension 1 and an n-torus n. A negative largest exponent
-    gives 0 (a fixed point). When the sum of all K is not negative the result is K, the dimension of the space if all were given: never above it.
-    NaN in, NaN out.
+    Convention: D = j + (l_1 + ... + l_j) / |l_{j+1}| with j the largest number for which the sum is not negative. When the largest exponent is not
+    above `zero` (a number or (K,)), those within `zero` of 0 count as 0, so that a limit cycle has dimension 1 and an n-torus n. A negative largest
+    exponent gives 0 (a fixed point). When the sum of all K is not negative the result is K, the dimension of the space if all were given: never
+    above it. NaN in, NaN out.
     """
     gradient = np.zeros(len(exponents))
     if np.isnan(exponents).any():

@@ -39,7 +39,15 @@ class FlowLane:
     """A flow: steps with error control."""
 
     def __init__(
-        self, system: CompiledSystem, tableau: Tableau, state: np.ndarray, tangents: np.ndarray, parameters: np.ndarray, rtol: float, atol: float, step: float
+        self,
+        system: CompiledSystem,
+        tableau: Tableau,
+        state: np.ndarray,
+        tangents: np.ndarray,
+        parameters: np.ndarray,
+        rtol: float,
+        atol: float,
+        step: float,
     ) -> None:
         self._kernels = system.kernels(tableau, columns=len(tangents))
         self._sizes = (np.asarray(system.periods, dtype=np.float64), tableau.error_order, _error_weights(tableau))

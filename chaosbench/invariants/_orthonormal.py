@@ -1,5 +1,7 @@
 """QR of tangent vectors in compiled code: modified Gram-Schmidt with a second pass where it is needed."""
 
+import math
+
 import numpy as np
 
 from chaosbench.integrators._call import driver
@@ -57,7 +59,7 @@ def _norm(vectors: np.ndarray, weights: np.ndarray, k: int) -> float:
     total = 0.0
     for i in range(vectors.shape[0]):
         total += weights[i] * vectors[i, k] * vectors[i, k]
-    return np.sqrt(total)
+    return math.sqrt(total)
 
 
 @driver

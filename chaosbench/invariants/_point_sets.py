@@ -11,9 +11,10 @@ from chaosbench.dynamics.compile import CompiledSystem
 from chaosbench.errors import InvariantError
 from chaosbench.facts import load_facts
 from chaosbench.integrators._choice import default_integrator
+from chaosbench.invariants._transients import default_transient, time_scale
 from chaosbench.invariants.base import Samples
 from chaosbench.settling import on_attractor
-from chaosbench.timescale import dominant_period, embed_angles, estimate_period
+from chaosbench.timescale import dominant_period, embed_angles
 
 _RUNS = 8
 _PER_PERIOD = 5
@@ -22,16 +23,23 @@ _PERIODS_APART = 3
 _ITERATIONS_APART = 10
 _RUN_OFFSET = 1 << 40
 _RTOL, _ATOL = 1e-8, 1e-10
+_STILL, _SETTLING = 1e-6, 0.05
 
 
 @dataclass(frozen=True)
 class PointSet:
-    """points (n, d), in order of time within runs; stamps (n,): sample times, runs far apart; apart: Theiler window; failed: runs that ended early."""
+    """Points with what is needed to measure them.
+
+    points (n, d), in order of time within runs; stamps (n,): sample times, runs far apart; apart: Theiler window; failed: runs ended early.
+
+    contracting: the runs are still settling. A set that has come to rest has no columns, d = 0.
+    """
 
     points: np.ndarray
     stamps: np.ndarray
     apart: int
     failed: int
+    contracting: bool
     settings: Mapping[str, Any]
 
 
@@ -45,12 +53,12 @@ def points_of_system(system: CompiledSystem, *, seed: int, points: int, duration
     period = 1.0
     if definition.kind != "maps":
         facts = load_facts(definition)
-        period = facts.period if facts is not None else estimate_period(system)
+        period = facts.period if facts is not None else time_scale(system)
     spacing = _spacing(system, period) if dt is None else dt
     per_run = -(-points // _RUNS) if duration is None else int(duration / (_RUNS * spacing))
     if per_run < 8:
         raise InvariantError(f"duration = {duration!r}: gives {per_run} points a trajectory at intervals of {spacing:.3g}; at least 8 are needed")
-    initial = on_attractor(system, n=_RUNS, seed=seed, purpose="points")
+    initial = on_attractor(system, n=_RUNS, seed=seed, purpose="points", transient=default_transient(system))
     times = spacing * np.arange(per_run + nodes - 1)
     solution = default_integrator(definition).solve(system, initial, times, rtol=_RTOL, atol=_ATOL)
     failed = int(np.count_nonzero(solution.status))
@@ -97,11 +105,13 @@ def _prepared(states: np.ndarray, apart: int, failed: int, settings: Mapping[str
     points = states.reshape(-1, width)
     stamps = (np.arange(runs)[:, None] * _RUN_OFFSET + np.arange(length)).ravel()
     if failed:
-        return PointSet(points, stamps, apart, failed, settings)
-    centred = points - points.mean(axis=0)
-    scale = centred.std(axis=0)
-    varies = scale > 1e-9 * (1e-3 + np.abs(points).max(axis=0))
-    centred = centred[:, varies] / scale[varies]
+        return PointSet(points, stamps, apart, failed, False, settings)
+    quarter = max(1, length // 4)
+    early, late = (np.ptp(part, axis=1).max(axis=0) for part in (states[:, :quarter], states[:, -quarter:]))
+    varies = late > _STILL * (1e-3 + np.abs(points).max(axis=0))
+    contracting = bool(varies.any() and (late[varies] < _SETTLING * early[varies]).all())
+    centred = points[:, varies] - points[:, varies].mean(axis=0)
+    centred /= centred.std(axis=0)
     if centred.shape[1] > 1:
         centred = centred @ np.linalg.eigh(centred.T @ centred)[1][:, ::-1]
-    return PointSet(np.ascontiguousarray(centred), stamps, apart, 0, settings)
+    return PointSet(np.ascontiguousarray(centred), stamps, apart, 0, contracting, settings)

@@ -12,17 +12,17 @@ _PRESERVED = 1e-5
 def regime_of(definition: SystemDefinition, statistics: BlockMean, *, at_rest: bool) -> str:
     """Return the regime of measured exponents.
 
-    An exponent counts as zero within `zero_width` (3 standard errors plus 3 units of ln over one orbit), as positive above it. Rule, the first that fits:
-    at_rest (no component moves after the transient): "fixed point". The orbits' halves disagree although the transient was lengthened, and the system
-    is dissipative: "transient". Conservative, by definition or because all D exponents sum to 0 within 1e-5 of their sizes: "conservative" with a
-    positive exponent, else "quasi-periodic". Two or more positive:
+    An exponent counts as zero within `zero_width` (3 standard errors plus 3 units of ln over one orbit), as positive above it. Rule, the first that
+    fits: at_rest (no component moves after the transient): "fixed point". The orbits' halves disagree although the transient was lengthened, and
+    the system is dissipative: "transient". Conservative, by definition or because all D exponents sum to 0 within 1e-5 of their sizes:
+    "conservative" with a positive exponent, else "quasi-periodic". Two or more positive:
     "hyperchaotic"; one: "chaotic". None: flows and delays with one zero "periodic", with more "quasi-periodic", with none "fixed point" (it is still
     coming to rest); maps with a zero "quasi-periodic", with none "periodic".
     """
     width = zero_width(statistics)
     positive = int(np.count_nonzero(statistics.mean > width))
     zero = int(np.count_nonzero(np.abs(statistics.mean) <= width))
-    conservative = definition.conservative or definition.hamiltonian is not None
+    conservative = definition.conservative
     if definition.kind != "delays" and len(statistics.mean) == definition.dimension and statistics.mean[0] > width[0]:
         conservative = conservative or bool(abs(statistics.mean.sum()) <= _PRESERVED * np.abs(statistics.mean).sum())
     if at_rest:

@@ -36,7 +36,10 @@ def status_of(exponents: Exponents, target_error: float | None, unit: str) -> tu
     """Return the status and its sentence: escapes first, then disagreement, then precision."""
     statistics, runs = exponents.statistics, len(exponents.status)
     if exponents.escaped:
-        return "escaped", f"{exponents.escaped} of {runs} orbits left the attractor while measuring; the value is over the other {runs - exponents.escaped}"
+        return (
+            "escaped",
+            f"{exponents.escaped} of {runs} orbits left the attractor while measuring; the value is over the other {runs - exponents.escaped}",
+        )
     if statistics.mixed:
         return "non_stationary", (
             "the orbits disagree by more than their fluctuations in time: several attractors or invariant components, or chaos that is a transient"
@@ -70,7 +73,9 @@ def scalar_estimate(
     status, reason = status_of(exponents, target_error, unit)
     reach = float(stats.t.ppf(0.975, exponents.statistics.degrees)) * error
     interval = np.array([value - reach, value + reach])
-    return Estimate(value, error, interval, status, reason, METHOD, convention, exponents.settings, source, {"running_mean": running_means(exponents)})
+    return Estimate(
+        value, error, interval, status, reason, METHOD, convention, exponents.settings, source, {"running_mean": running_means(exponents)}
+    )
 
 
 def running_means(exponents: Exponents, points: int = 128) -> np.ndarray:

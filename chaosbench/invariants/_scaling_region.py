@@ -1,6 +1,7 @@
 """Choose the range of radii over which a correlation sum is a power law, and fit its exponent with an error."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -89,5 +90,5 @@ def _unevenness(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> float:
     """Standard error of the mean slope of pieces one octave wide."""
     pieces = max(2, int((x[-1] - x[0]) / _PIECE))
     edges = np.linspace(0, len(x) - 1, pieces + 1).astype(int)
-    slopes = np.array([_slope(x[a : b + 1], y[a : b + 1], weight[a : b + 1]) for a, b in zip(edges[:-1], edges[1:], strict=True) if b - a >= 2])
+    slopes = np.array([_slope(x[a : b + 1], y[a : b + 1], weight[a : b + 1]) for a, b in pairwise(edges) if b - a >= 2])
     return float(slopes.std(ddof=1) / np.sqrt(len(slopes))) if len(slopes) > 1 else float("inf")

@@ -33,7 +33,9 @@ def _wrap(state: np.ndarray, periods: np.ndarray) -> None:
 
 
 @driver
-def tangent_error(weights: np.ndarray, dimension: int, state: np.ndarray, control: np.ndarray, work: np.ndarray, out: np.ndarray, sums: np.ndarray) -> float:
+def tangent_error(
+    weights: np.ndarray, dimension: int, state: np.ndarray, control: np.ndarray, work: np.ndarray, out: np.ndarray, sums: np.ndarray
+) -> float:
     """Return the largest relative error of a column over a step, in units of rtol.
 
     weights (2, S): the tableau's error weights and its second ones (or 0), combined as h e^2 / sqrt(e^2 + 0.01 e2^2). sums (2, E): scratch.
@@ -78,8 +80,8 @@ def flow_growth(
 ) -> int:
     """Carry a flow over logs.shape[0] records; return how it ended.
 
-    address: (value, step). order: of the error estimate; weights (2, S): see tangent_error. interval: time between orthonormalisations; steps are stretched so that they end on it.
-    control[0] is the step to try first and is left at the step to try next.
+    address: (value, step). order: of the error estimate; weights (2, S): see tangent_error. interval: time between orthonormalisations; steps are
+    stretched so that they end on it. control[0] is the step to try first and is left at the step to try next.
     """
     state, parameters, control, past, work, out = buffers
     size, dimension = state.size, periods.size

@@ -10,6 +10,7 @@ from chaosbench.errors import InvariantError
 from chaosbench.integrators._threads import all_cores, run_blocks
 from chaosbench.integrators.base import InitialState, Status
 from chaosbench.invariants._lanes import DelayLane, FlowLane, Lane, MapLane
+from chaosbench.invariants._rounding import two_digits
 from chaosbench.kernels.tableau import Tableau
 from chaosbench.randomness import generator
 
@@ -67,15 +68,14 @@ class TangentRun:
             stream = generator(seed, "tangents", definition.identity, b)
             if definition.kind == "delays":
                 tangents = stream.standard_normal((columns, dimension))
-                args = (initial, b, tangents, rows[b], self.rtol, self.atol, steps_per_lag)
-                self._lanes.append(DelayLane(system, self._method(), *args))
+                self._lanes.append(DelayLane(system, self._method(), initial, b, tangents, rows[b], self.rtol, self.atol, steps_per_lag))
                 continue
             tangents = np.linalg.qr(stream.standard_normal((dimension, dimension)))[0][:columns]
             if definition.kind == "maps":
                 self._lanes.append(MapLane(system, initial.states[b], tangents, rows[b]))
             else:
-                args = (initial.states[b], tangents, rows[b], self.rtol, self.atol, _first_step(system, initial.states[b], rows[b]))
-                self._lanes.append(FlowLane(system, self._method(), *args))
+                step = two_digits(0.01 / slope(system.jacobian(initial.states[b : b + 1], rows[b])[0]))
+                self._lanes.append(FlowLane(system, self._method(), initial.states[b], tangents, rows[b], self.rtol, self.atol, step))
 
     def _method(self) -> Tableau:
         if self.tableau is None:
@@ -128,9 +128,7 @@ def log_growth(
     interval: time (flows), iterations (maps) or steps of the longest lag / steps_per_lag (delays) between orthonormalisations. Method: variational
     equations beside the state, QR by modified Gram-Schmidt after every interval (Benettin et al. 1980; Shimada and Nagashima 1979).
     """
-    run = TangentRun(
-        system, initial, columns=columns, seed=seed, rtol=rtol, steps_per_lag=steps_per_lag, parameters=parameters, threads=threads
-    )
+    run = TangentRun(system, initial, columns=columns, seed=seed, rtol=rtol, steps_per_lag=steps_per_lag, parameters=parameters, threads=threads)
     if transient_intervals:
         run.advance(transient_intervals, interval=interval)
     logs = run.advance(n_intervals, interval=interval)
@@ -154,11 +152,7 @@ def _smallest_component(initial: InitialState) -> float:
     return two_digits(max(sizes.min(), 1e-6 * sizes.max(), 1e-100))
 
 
-def _first_step(system: CompiledSystem, state: np.ndarray, row: np.ndarray) -> float:
-    slope = float(np.linalg.norm(system.jacobian(state[None], row)[0], 2))
-    return two_digits(0.01 / max(slope, 1e-6))
-
-
-def two_digits(value: float) -> float:
-    """Return `value` rounded to two digits: a setting found numerically must be the same to the last bit on every machine."""
-    return float(f"{value:.1e}")
+def slope(jacobian: np.ndarray) -> float:
+    """Return a bound of the spectral norm of a matrix (D, D): the root of its largest column sum times its largest row sum of absolute values."""
+    sizes = np.abs(jacobian)
+    return float(max(np.sqrt(sizes.sum(axis=0).max() * sizes.sum(axis=1).max()), 1e-9))

@@ -14,8 +14,8 @@ from chaosbench.invariants.base import Estimate, Invariant
 class LyapunovSpectrum(Invariant):
     """All exponents of a system up to 64 dimensions, otherwise enough of them to pass the Kaplan-Yorke dimension; or the first `n_exponents`.
 
-    Method: see `measure_exponents`. Exponents that theory fixes (0 along a flow, the sum) are measured like the others: they tell how good the numbers
-    are. Error: the larger of the standard errors of the exponents is what `target_error` bounds; it comes from batch means and covers at the
+    Method: see `measure_exponents`. Exponents that theory fixes (0 along a flow, the sum) are measured like the others: they tell how good the
+    numbers are. Error: the larger of the standard errors of the exponents is what `target_error` bounds; it comes from batch means and covers at the
     stated rate for chaotic systems (tested over 200 seeds). Bias of the fifth-order pair at the default tolerance: below 1e-5 of the largest rate.
     """
 
@@ -42,7 +42,9 @@ class LyapunovSpectrum(Invariant):
         measured = measure_exponents(
             system, seed=seed, error_of=_largest_error, target_error=target_error, duration=duration, options=self.options, progress=progress
         )
-        return vector_estimate(measured, target_error, unit=self.unit, convention="natural logarithm, per unit time (maps: per iteration), largest first")
+        return vector_estimate(
+            measured, target_error, unit=self.unit, convention="natural logarithm, per unit time (maps: per iteration), largest first"
+        )
 
 
 def _largest_error(statistics: BlockMean) -> float:
