@@ -46,7 +46,7 @@ def page_data(records: Sequence[Record]) -> dict[str, Any]:
     """Return everything the page shows, as JSON data: suite, metrics, forecasters, and one view for all systems and for each."""
     if not records:
         raise RecordError("no records to build a page from; run `chaosbench evaluate` first, or give the folder that holds them")
-    labels = list(records[0].cells[0]["metrics"])
+    labels = sorted(records[0].cells[0]["metrics"])  # a record read from disk has lost the order of the suite
     headline = next((label for label in labels if metric_from(label).needs == "windows" and metric_from(label).better == "higher"), labels[0])
     labels.sort(key=lambda label: (label != headline, metric_from(label).needs != "windows", label))
     units = {cell["task"]: cell["time_unit"] for record in records for cell in record.cells}

@@ -17,7 +17,7 @@ def echo_record(record: Record, path: Path) -> None:
     rows = []
     for cell in record.cells:
         first = [cell["task"], str(cell["seed"]), cell["status"]]
-        for label, entry in cell["metrics"].items():
+        for label, entry in sorted(cell["metrics"].items()):
             low, high = entry["interval"]
             rows.append([*first, label, f"{entry['value']:.3g}", f"{low:.3g} to {high:.3g}", f"{entry['n_failed']} of {entry['n']}"])
             first = ["", "", ""]

@@ -24,10 +24,10 @@ class NextGenerationReservoir(Forecaster):
     Source: D. J. Gauthier, E. Bollt, A. Griffith, W. A. S. Barbosa, Nat. Commun. 12, 5564 (2021), doi:10.1038/s41467-021-25801-2; k = 2,
     s = 1, degree 2 and increments are its Lorenz-63 settings, its ridge there is 2.5e-6.
     Changed: data arrive standardised (the paper: raw units), so one ridge means another penalty; the ridge is chosen (the paper: set by hand
-    for each system; 2.5e-6 makes every free run of the Rossler system diverge); QR instead of a pseudo-inverse of the Gram matrix.
+    for each system); QR instead of a pseudo-inverse of the Gram matrix.
     Cost: O(N F^2) and F^3 per ridge to fit, F (1 + D) per step.
     Fails: ridge decides stability. Neighbouring delays are nearly equal, and a small ridge lets the weights difference them, which the closed
-    loop amplifies: on Lorenz-63 quadratic features with ridge 1e-10 diverge within a tenth of a Lyapunov time, while cubic ones are fine.
+    loop amplifies: on Lorenz-63 quadratic features with ridge 1e-10 diverge at once, while cubic ones are fine.
     F grows like (kD)^degree, so high dimension allows degree 2 at most. A polynomial far outside its training range diverges.
     """
 

@@ -11,7 +11,7 @@ class Persistence(Forecaster):
 
     Method: the last sample of the context is repeated. It has a map (the identity), but all its exponents are zero by construction and say
     nothing about the system, so none is offered.
-    Cost: one copy. Fails: beyond about a tenth of the dominant period; it is the reference for sampling that is fine enough to look easy.
+    Cost: one copy. Fails: as soon as the state has moved; it is the reference that shows where sampling is so fine that any forecast looks good.
     """
 
     rollout = "direct"

@@ -52,7 +52,7 @@ class FlowLane:
         self._kernels = system.kernels(tableau, columns=len(tangents))
         self._sizes = (np.asarray(system.periods, dtype=np.float64), tableau.error_order, _error_weights(tableau))
         self._address = np.array([self._kernels.value, self._kernels.step], dtype=np.int64)
-        self._buffers = _buffers(self._kernels, np.concatenate([state, tangents.ravel()]), parameters, [step, atol, rtol], 1, 1)
+        self._buffers = _buffers(self._kernels, np.concatenate([state, tangents.ravel()]), parameters, [step, atol, rtol, 0.0], 1, 1)
         self.counts = np.zeros(2, dtype=np.int64)
         self.worst = 0.0
 

@@ -6,9 +6,9 @@ the limit of stability, and the orbit is right while the contraction is not (hyp
 -23.1 +- 0.1 instead of -25.0). With both, the sum of the Lorenz 1963 exponents is off by 2e-5, 2e-6 and 2e-7 at rtol 1e-5, 1e-6 and 1e-7.
 
 Arguments in common: periods (D,), NaN where a component is no angle; angles are wrapped at every orthonormalisation, so that they keep their digits.
-buffers: (state, parameters, control, past, work, out) of one thread; state (E,) = [x, v_1, ..., v_K] is updated, control is [step, atol, rtol], the
-others are the kernels' own. per_record: orthonormalisations in one record. logs (M, K) receives the log growth summed over each record, NaN after
-a failure. counts (2,): kernel evaluations, rejected steps. stop: nonzero ends every loop.
+buffers: (state, parameters, control, past, work, out) of one thread; state (E,) = [x, v_1, ..., v_K] is updated, control begins with [step, atol,
+rtol], the others are the kernels' own. per_record: orthonormalisations in one record. logs (M, K) receives the log growth summed over each record,
+NaN after a failure. counts (2,): kernel evaluations, rejected steps. stop: nonzero ends every loop.
 """
 
 import numpy as np
@@ -81,14 +81,15 @@ def flow_growth(
     """Carry a flow over logs.shape[0] records; return how it ended.
 
     address: (value, step). order: of the error estimate; weights (2, S): see tangent_error. interval: time between orthonormalisations; steps are
-    stretched so that they end on it. control[0] is the step to try first and is left at the step to try next.
+    stretched so that they end on it. control[0] is the step to try first and is left at the step to try next; control[3] is the step control's
+    memory of the last error.
     """
     state, parameters, control, past, work, out = buffers
     size, dimension = state.size, periods.size
     stages = weights.shape[1]
     newest = (stages - 1) * size
     sums = np.empty((2, size))
-    wanted, before, again = control[0], 0.0, False
+    wanted, before, again = control[0], control[3], False
     scratch = np.empty((dimension, logs.shape[1]))
     ones = np.ones(dimension)
     triangle = np.empty((logs.shape[1], logs.shape[1]))
@@ -128,7 +129,7 @@ def flow_growth(
             for k in range(total.size):
                 total[k] += np.log(triangle[k, k])
         logs[record] = total
-    control[0] = wanted
+    control[0], control[3] = wanted, before
     return OK
 
 

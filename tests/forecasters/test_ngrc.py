@@ -71,6 +71,24 @@ def test_the_ridge_is_chosen_where_the_published_one_diverges(
     assert medians[None] > 5.5  # measured 6.7
 
 
+def test_the_trained_map_has_the_exponents_of_lorenz_63(lorenz_series: np.ndarray) -> None:
+    mean, scale = lorenz_series.mean(axis=0), lorenz_series.std(axis=0)
+    forecaster = NextGenerationReservoir(degree=3)
+    forecaster.fit(Training([(lorenz_series - mean) / scale], dt=0.02), seed=0)
+    model = forecaster.as_map()
+    state, vectors = model.start((lorenz_series - mean) / scale), np.eye(3, model.dimension)
+    logarithms = []
+    for _ in range(6000):
+        state, vectors = model.step_tangents(state, vectors)
+        orthogonal, triangle = np.linalg.qr(vectors.T)
+        vectors = orthogonal.T
+        logarithms.append(np.log(np.abs(np.diag(triangle))))
+    exponents = np.mean(logarithms[500:], axis=0) / 0.02
+    # 110 time units leave a scatter of about 0.03; the sum is -(10 + 1 + 8/3) exactly
+    np.testing.assert_allclose(exponents, [0.9056, 0.0, -14.5723], atol=0.12)
+    assert exponents.sum() == pytest.approx(-41 / 3, abs=0.02)
+
+
 def test_problems_with_too_many_monomials_get_a_reason() -> None:
     problem = Problem(dimension=40, dt=0.01, context=100, horizon=10, training_samples=5000)
     assert NextGenerationReservoir().unsupported(problem) is None  # comb(82, 2) = 3321

@@ -66,8 +66,7 @@ def test_carrying_on_in_pieces_is_the_same_run() -> None:
     whole = TangentRun(compiled(LORENZ), STARTS, columns=3, seed=4).advance(60, interval=0.25)
     run = TangentRun(compiled(LORENZ), STARTS, columns=3, seed=4)
     pieces = np.concatenate([run.advance(10, interval=0.25), run.advance(50, interval=0.25)], axis=1)
-    assert np.allclose(pieces, whole, rtol=0, atol=1e-4)  # the controller's memory of the last error starts afresh: not the same bits
-    assert np.array_equal(pieces[:, :10], whole[:, :10])
+    assert np.array_equal(pieces, whole)
 
 
 def test_a_record_of_several_intervals_is_their_sum() -> None:
@@ -94,8 +93,8 @@ def test_a_singular_map_has_an_exponent_of_minus_infinity_and_keeps_the_others()
 
 
 def test_an_orbit_that_escapes_says_so_and_leaves_the_others_alone() -> None:
-    square = compiled({"x": "x**2"}, kind="maps")
-    growth = log_growth(square, InitialState(np.array([[0.5], [2.0]])), columns=1, interval=1, n_intervals=20, transient_intervals=0)
+    square = compiled({"x": "x**2 - 1.8"}, kind="maps")  # bounded from 0.5, infinite from 3
+    growth = log_growth(square, InitialState(np.array([[0.5], [3.0]])), columns=1, interval=1, n_intervals=20, transient_intervals=0)
     assert list(growth.status) == [Status.OK, Status.BLOW_UP]
     assert np.isfinite(growth.logs[0]).all()
     assert np.isnan(growth.logs[1, -1, 0])
@@ -108,9 +107,7 @@ def test_an_orbit_that_escapes_says_so_and_leaves_the_others_alone() -> None:
 def test_parameters_differ_between_orbits() -> None:
     scaled = compiled({"x": "a*x"}, parameters={"a": 0.5}, kind="maps")
     starts = InitialState(np.ones((2, 1)))
-    growth = log_growth(
-        scaled, starts, columns=1, interval=1, n_intervals=10, transient_intervals=0, parameters=np.array([[0.5], [0.25]])
-    )
+    growth = log_growth(scaled, starts, columns=1, interval=1, n_intervals=10, transient_intervals=0, parameters=np.array([[0.5], [0.25]]))
     assert growth.logs.mean(axis=1).ravel() == pytest.approx([np.log(0.5), np.log(0.25)])
 
 
