@@ -20,10 +20,9 @@ from chaosbench.requests import method_name
 
 Progress = Callable[[float, str], None]
 
-PRECISION = 0.001
-PRECISION_CONSERVATIVE = 0.01
+PRECISION, PRECISION_OF_MAPS = 0.002, 0.0005
 _SLOWEST = 0.1
-_WORK_LIMIT = 3e9
+_WORK_LIMIT = 1e10
 _LONGER = (1.0, 10.0)
 
 
@@ -31,8 +30,8 @@ def measure(definition: SystemDefinition, *, seed: int = 0, threads: int | None 
     """Return the measured facts of `definition`.
 
     Method: the transient is 100 dominant periods (maps: 1000 iterations, conservative systems: none), ten times that if the two halves of the
-    orbits disagree. Exponents of 32 orbits until the standard error of the largest is 0.1 % of it (conservative: 1 %), or 0.0001 per period
-    where it is below 0.1 per period, but for 3e9 kernel evaluations times dimension at most, which is 1 % for the slowest;
+    orbits disagree. Exponents of 32 orbits until the standard error of the largest is 0.2 % of it (maps 0.05 %), or 0.0002 per period where it is
+    below 0.1 per period, but for at most 1e10 units of `TangentRun.work` (about 30 s of one core), which leaves up to 1 % for the slowest;
     means, bounds and periods from 16 trajectories of 256 periods; the regime by `regime_of`.
     The result depends on definition, seed and versions alone. Raises InvariantError when every orbit leaves the attractor.
     """
@@ -106,7 +105,7 @@ def _exponents(system: CompiledSystem, seed: int, period: float, transient: floa
         error = float(np.nan_to_num(statistics.standard_error[0], nan=0.0))
         return error / max(abs(float(statistics.mean[0])), _SLOWEST / period)
 
-    precision = PRECISION_CONSERVATIVE if system.definition.conservative else PRECISION
+    precision = PRECISION_OF_MAPS if system.definition.kind == "maps" else PRECISION
     options = Options(transient=transient, work_limit=_WORK_LIMIT, threads=threads)
     return measure_exponents(system, seed=seed, error_of=relative, target_error=precision, duration=None, options=options, progress=report)
 

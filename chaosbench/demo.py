@@ -8,19 +8,17 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from chaosbench.atlas import facts_of
 from chaosbench.catalogue import load, names
 from chaosbench.dynamics.compile import compile_system
 from chaosbench.dynamics.reader import system
-from chaosbench.errors import StoreError
+from chaosbench.errors import StoreError, TaskError
 from chaosbench.evaluation import evaluate
 from chaosbench.folders import write_whole
 from chaosbench.generation import generate
@@ -31,8 +29,7 @@ from chaosbench.suites import Suite, TaskSpec, read_suite
 
 SAMPLES = 2000
 TRAJECTORIES = 4
-RELATIVE_ERROR = 0.02
-_SLOWEST = 0.1
+PERIODS = 3200
 
 Progress = Callable[[float, str], None]
 
@@ -74,8 +71,9 @@ def run_demo(folder: Path, *, suite: str, progress: Progress, forecasters: Seque
             write_record(records[pending[done]], folder / "records")
             progress(0.35 + 0.65 * len(records) / len(wanted), f"{len(records)} of {len(wanted)} forecasters: {pending[done]}")
     ordered = tuple(records[name] for name in wanted)
-    page = build_page(ordered, folder)
-    verdicts = {view["task"] or "all systems": view["verdict"] for view in page_data(ordered)["views"]}
+    data = page_data(ordered)
+    page = build_page(ordered, folder, data)
+    verdicts = {view["task"] or "all systems": view["verdict"] for view in data["views"]}
     return Outcome(page, datasets, estimates, verdicts, ordered)
 
 
@@ -93,24 +91,19 @@ def _dataset(folder: Path, spec: TaskSpec) -> str:
 
 
 def _estimates(folder: Path, spec: TaskSpec) -> dict[str, Any]:
-    """Measure every invariant that needs equations, unless it was measured into this folder before.
-
-    Rates to 2 % of the largest exponent (of 0.1 per period where that is larger), dimensions to 0.02.
-    """
+    """Measure every invariant that needs equations over 3 200 dominant periods, unless it was measured into this folder before."""
     definition = system(spec.system, dict(spec.parameters))
     path = folder / f"{spec.label}.json"
     if path.is_file():
         kept: dict[str, Any] = json.loads(path.read_text())
         if kept["identity"] == definition.identity:
             return dict(kept["estimates"])
-    compiled, facts = compile_system(definition), facts_of(definition)
-    rate = max(abs(float(np.ravel(facts.lyapunov_spectrum.value)[0])), _SLOWEST / facts.period)
+    compiled, duration = compile_system(definition), PERIODS * facts_of(definition).period
     found: dict[str, Any] = {}
     for name in names("invariants"):
         invariant = load("invariants", name)
         if invariant.requires == "system" and definition.kind in invariant.kinds:
-            target = RELATIVE_ERROR * (1.0 if invariant.unit == "1" else rate)
-            found[name] = invariant().estimate(compiled, seed=0, target_error=target).to_json()
+            found[name] = invariant().estimate(compiled, seed=0, duration=duration).to_json()
     write_whole(path, json.dumps({"identity": definition.identity, "estimates": found}, allow_nan=False))
     return found
 
@@ -132,6 +125,8 @@ def _pool(workers: int | None) -> Iterator[Executor]:
     try:
         yield pool
         pool.shutdown()
+    except BrokenExecutor as reason:
+        raise TaskError("a worker process died, most often because memory ran out; repeat with fewer workers: what was finished is kept") from reason
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         for worker in set(multiprocessing.active_children()) - before:

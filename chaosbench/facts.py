@@ -19,6 +19,7 @@ from chaosbench.folders import cache_folder, write_whole
 from chaosbench.identity import plain
 
 SCHEMA = 1
+_NUMBERS = ("period", "transient", "lyapunov_time")
 _log = logging.getLogger(__name__)
 
 
@@ -81,7 +82,7 @@ def facts_from_json(text: str, where: str) -> Facts:
     for key, value in data.items():
         if isinstance(value, dict) and set(value) == {"value", "standard_error"}:
             data[key] = Measured(_tuples(value["value"]), _tuples(value["standard_error"]))
-        elif isinstance(value, list):
+        elif isinstance(value, list) or key in _NUMBERS:
             data[key] = _tuples(value)
     return Facts(**data)
 
@@ -111,4 +112,6 @@ def _cached(definition: SystemDefinition) -> Path:
 
 
 def _tuples(value: Any) -> Any:
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else float("nan") if value == "nan" else value
+    if isinstance(value, list):
+        return tuple(_tuples(item) for item in value)
+    return float(value) if value in ("nan", "inf", "-inf") else value

@@ -3,7 +3,7 @@
 import inspect
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,16 @@ from chaosbench.suites import metric_from
 _POINTS = 400
 
 
-def build_page(records: Sequence[Record], folder: str | Path) -> Path:
+def build_page(records: Sequence[Record], folder: str | Path, data: Mapping[str, Any] | None = None) -> Path:
     """Write `folder`/index.html and, beside it, the records it was made from; return the path of the page.
+
+    data: what `page_data(records)` returned, where the caller has it already.
 
     The first metric of the suite that is scored on windows with "higher is better", else the first metric, is the headline that orders the tables.
     Raises RecordError for no records, or records of different suites.
     """
     target = Path(folder)
-    data = page_data(records)
+    data = data or page_data(records)
     (target / "records").mkdir(parents=True, exist_ok=True)
     for record in records:
         write_record(record, target / "records")
@@ -155,15 +157,15 @@ def _picture(records: Sequence[Record], task: str, headline: str) -> dict[str, A
         if "picture_forecast" not in windows:
             continue
         keep = np.unique(np.linspace(0, len(windows["picture_time"]) - 1, _POINTS).astype(int))
-        shared = {"time": _rounded(windows["picture_time"][keep]), "truth": _rounded(windows["picture_truth"][keep])}
+        shared = {"time": _rounded(windows["picture_time"][keep], 5), "truth": _rounded(windows["picture_truth"][keep])}
         curves[record.label] = _rounded(windows["picture_forecast"][keep])
         if metric_from(headline).better == "higher":
             marks[record.label] = _plain(windows[headline][0])
     return {**shared, "forecasts": curves, "marks": marks} if curves else None
 
 
-def _rounded(values: np.ndarray) -> list[float | None]:
-    return [None if not np.isfinite(value) else float(f"{value:.3g}") for value in values]
+def _rounded(values: np.ndarray, digits: int = 3) -> list[float | None]:
+    return [None if not np.isfinite(value) else float(f"{value:.{digits}g}") for value in values]
 
 
 def _plain(value: float) -> float | None:

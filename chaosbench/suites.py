@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,7 @@ def split_metric(label: str, where: str = "metric") -> tuple[str, float | None]:
         raise TaskError(f"{where}: metric {label!r}: what stands after @ must be a number, for example {name}@1") from reason
 
 
+@cache
 def metric_from(label: str) -> Metric:
     """Return the metric that a label such as "name@0.4" means."""
     name, argument = split_metric(label)

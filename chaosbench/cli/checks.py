@@ -66,9 +66,12 @@ def _systems() -> Check:
 
 def _cache() -> Check:
     folder = cache_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
-        return Check("cache", "ok", f"{folder} is writable; CHAOSBENCH_CACHE moves it")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return Check("cache", "ok", f"{folder} is writable; CHAOSBENCH_CACHE moves it")
+    except OSError as reason:
+        return Check("cache", "broken", f"{folder} cannot be written ({reason.strerror}); set CHAOSBENCH_CACHE to a folder that can")
 
 
 def _integration() -> Check:

@@ -42,8 +42,8 @@ def build(
     from chaosbench.site import build_page, page_data
 
     found = read_records(records, suite)
-    page = build_page(found, output)
     data = page_data(found)
+    page = build_page(found, output, data)
     if json:
         echo_json({"page": str(page), "suite": data["suite"], "verdicts": {view["task"] or "all": view["verdict"] for view in data["views"]}})
     else:

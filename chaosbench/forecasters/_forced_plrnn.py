@@ -63,9 +63,7 @@ class ForcedRecurrence(torch.autograd.Function):
         )
 
 
-def forced_states(
-    start: Tensor, signal: Tensor, keep: Tensor, A: Tensor, W1: Tensor, W2: Tensor, h1: Tensor, h2: Tensor, clipped: bool
-) -> Tensor:
+def forced_states(start: Tensor, signal: Tensor, keep: Tensor, A: Tensor, W1: Tensor, W2: Tensor, h1: Tensor, h2: Tensor, clipped: bool) -> Tensor:
     """Return z_1..z_T (T, B, M) of the forced recurrence; see `ForcedRecurrence`."""
     states: Tensor = ForcedRecurrence.apply(start, signal, keep, A, W1, W2, h1, h2, clipped)  # type: ignore[no-untyped-call]
     return states

@@ -1,8 +1,8 @@
-"""Diagonal linear state-space channels in real arithmetic: kernel, segment operator with state in and out, and the recurrent form.
+"""Diagonal linear state-space channels in real arithmetic: a segment at once with state in and out, and the recurrent form.
 
-One channel is x' = A x + 1 u, y = 2 Re(C x) + D u with A diagonal, N complex modes a channel standing for N conjugate pairs. A zero-order hold over one
-step of length dt gives x_{t+1} = exp(dt A) x_t + A^-1 (exp(dt A) - 1) u_t. The input factor and the 2 are folded into the output, so a mode is
-s_t = exp(rate) s_{t-1} + u_t and y_t = Re(c s_t) + D u_t: an input acts on the output of its own step.
+One channel is x' = A x + 1 u, y = 2 Re(C x) + D u with A diagonal, N complex modes a channel standing for N conjugate pairs. A zero-order hold
+over one step of length dt gives x_{t+1} = exp(dt A) x_t + A^-1 (exp(dt A) - 1) u_t. The input factor and the 2 are folded into the output, so a
+mode is s_t = exp(dt A) s_{t-1} + u_t and y_t = Re(c s_t) + D u_t: an input acts on the output of its own step.
 
 Leading axes of the parameters are free: (..., H) for `log_step`, (..., H, N) for the others, C with a last axis (real, imaginary). No complex tensor
 appears, because compilers of torch graphs do not generate code for them.
@@ -54,18 +54,11 @@ def discretise(log_step: Tensor, log_decay: Tensor, frequency: Tensor, output: T
     return Modes(log_modulus, phase, c_real * hold_real - c_imaginary * hold_imaginary, c_real * hold_imaginary + c_imaginary * hold_real, through)
 
 
-def kernel(modes: Modes, length: int) -> Tensor:
-    """Return the convolution kernel K_0..K_{length-1} (..., H, length) with the direct term D in K_0."""
-    real, imaginary = modes.powers(length - 1)
-    rows = (modes.real[..., None] * real - modes.imaginary[..., None] * imaginary).sum(-2)
-    return torch.cat((rows[..., :1] + modes.through[..., None], rows[..., 1:]), -1)
-
-
 def segment_operator(modes: Modes, length: int) -> Tensor:
     """Return M (..., H, L + 2N, L + 2N) with [inputs, state] M = [outputs, next state] for one segment of `length` L.
 
-    The state holds the N real parts, then the N imaginary parts, after the last input. One product replaces a convolution, the response to the state carried
-    in, and the state carried out; for L <= 64 it costs what a Fourier convolution alone does.
+    The state holds the N real parts, then the N imaginary parts, after the last input. One product replaces the convolution, the response to the
+    state carried in, and the state carried out; for L <= 64 it costs what a Fourier convolution alone does. Row 0 starts with the impulse response.
     """
     real, imaginary = modes.powers(length)
     weighted_real = modes.real[..., None] * real - modes.imaginary[..., None] * imaginary

@@ -1,8 +1,8 @@
 """The one training loop of the torch forecasters: segments, input noise, AdamW, learning-rate schedule, selection by valid prediction time.
 
-Reproducible: the number of updates is fixed, every random number comes from a generator of its own purpose, torch's global generator is never touched, and
-the loop runs on one thread. On one device the same data and seed give the same weights, bit for bit. Initial weights are drawn on the CPU, so they are
-equal on all devices; segments and noise are drawn on the device, so two kinds of device follow different, equally random paths.
+Reproducible: the number of updates is fixed, every random number comes from a generator of its own purpose, torch's global generator is never
+touched, and the loop runs on one thread. On one device the same data and seed give the same weights, bit for bit. Initial weights are drawn on the
+CPU, so they are equal on all devices; segments and noise are drawn on the device, so two kinds of device follow different, equally random paths.
 """
 
 import math
@@ -69,8 +69,9 @@ class Recipe:
 class TrainingReport:
     """What one training did.
 
-    updates: made; planned: of how many. stopped: "planned" (all updates made), "patience", "budget" (the clock guard: not reproducible) or "diverged".
-    best_update: whose weights were kept. valid_steps: their objective (samples), NaN without held-out data. history: (update, loss, objective).
+    updates: made; planned: of how many. stopped: "planned" (all updates made), "patience", "budget" (the clock guard: not reproducible) or
+    "diverged". best_update: whose weights were kept. valid_steps: their objective in samples, NaN without held-out data.
+    history: (update, loss, objective) of every evaluation.
     """
 
     updates: int
@@ -152,7 +153,7 @@ class _Run:
             group["lr"] = rate * group["factor"]
         self._optimiser.zero_grad()
         loss, state = self._model.segment_loss(inputs, targets, state)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self._parameters, recipe.clip, foreach=True)
         self._optimiser.step()
         return loss.detach(), state.detach()

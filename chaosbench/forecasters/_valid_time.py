@@ -27,7 +27,8 @@ class Windows:
 def cut_windows(checks: Sequence[np.ndarray], device: torch.device) -> Windows | None:
     """Return about 32 evenly spaced windows of the held-out series, or None when there are none.
 
-    All windows have one shape, set by the shortest series: a context of 64 samples or a quarter of the series, and a horizon of 512 or half of the rest.
+    All windows have one shape, set by the shortest series: a context of 64 samples or a quarter of the series, and a horizon of 512 samples or
+    half of the rest.
     """
     if not checks:
         return None

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from chaosbench.forecasters._border import positive, within
 from chaosbench.forecasters._segments import increment_size
 from chaosbench.forecasters._ssm import Modes, Recurrence, discretise, segment_operator
+from chaosbench.forecasters._tangent_rows import gelu_tangents, glu_tangents, normalise, normalise_tangents
 from chaosbench.forecasters._torch_forecaster import TorchForecaster
 from chaosbench.forecasters._torch_loop import TorchLoop, rowwise_linear
 from chaosbench.forecasters._training import Recipe, Trainable
 
 _SLOWEST, _FASTEST = 1.0 / 32.0, 0.2  # range of the step dt at the start, in samples
-_EPSILON = 1e-6  # keeps a silent stream finite
 _FORGOTTEN = 1e-3  # what is left of a sample once more context no longer helps
 
 
@@ -64,11 +64,11 @@ class _Network(Trainable):
         stream = torch.addmm(self.encoder_bias, self.encoder, flat).view(width, batch, length)
         after = []
         for n in range(layers):
-            both = torch.bmm(torch.cat((_normalise(stream, 0), state[n]), -1), operator[n])
+            both = torch.bmm(torch.cat((normalise(stream, 0), state[n]), -1), operator[n])
             after.append(both[..., length:])
             seen = nn.functional.gelu(both[..., :length]).reshape(width, batch * length)
             stream = stream + nn.functional.glu(torch.addmm(self.mixing_bias[n], self.mixing[n], seen), 0).view(width, batch, length)
-        last = _normalise(stream, 0).view(width, batch * length)
+        last = normalise(stream, 0).view(width, batch * length)
         steps = torch.addmm(self.decoder_bias, self.decoder, last)
         return steps.view(dimension, batch, length).permute(1, 2, 0), torch.stack(after)
 
@@ -109,7 +109,7 @@ class _Loop(TorchLoop):
     def step(self, state: Tensor) -> Tensor:
         sample = state[:, -self.observed :]
         parts, stream = self._listen(state[:, : -self.observed].unflatten(1, self._shape).unbind(1), sample)
-        increment = rowwise_linear(_normalise(stream, 1), self._decoder, self._decoder_bias)
+        increment = rowwise_linear(normalise(stream, 1), self._decoder, self._decoder_bias)
         return torch.cat([part.flatten(1) for part in parts] + [sample + increment], 1)
 
     def step_tangents(self, state: Tensor, tangents: Tensor) -> tuple[Tensor, Tensor]:
@@ -121,11 +121,11 @@ class _Loop(TorchLoop):
         stream = rowwise_linear(sample, self._encoder, only_state * self._encoder_bias)
         after: list[Tensor] = []
         for n, layer in enumerate(self._layers):
-            seen, *following = layer.step(_normalise_tangents(stream), parts[2 * n], parts[2 * n + 1])
+            seen, *following = layer.step(normalise_tangents(stream), parts[2 * n], parts[2 * n + 1])
             after += following
-            mixed = rowwise_linear(_gelu_tangents(seen), self._mixing[n], only_state * self._mixing_bias[n])
-            stream = stream + _glu_tangents(mixed)
-        increment = rowwise_linear(_normalise_tangents(stream), self._decoder, only_state * self._decoder_bias)
+            mixed = rowwise_linear(gelu_tangents(seen), self._mixing[n], only_state * self._mixing_bias[n])
+            stream = stream + glu_tangents(mixed)
+        increment = rowwise_linear(normalise_tangents(stream), self._decoder, only_state * self._decoder_bias)
         carried = torch.cat([part.flatten(1) for part in after] + [sample + increment], 1)
         return carried[:1], carried[1:]
 
@@ -137,49 +137,31 @@ class _Loop(TorchLoop):
         stream = rowwise_linear(sample, self._encoder, self._encoder_bias)
         after: list[Tensor] = []
         for n, layer in enumerate(self._layers):
-            seen, *following = layer.step(_normalise(stream, 1), parts[2 * n], parts[2 * n + 1])
+            seen, *following = layer.step(normalise(stream, 1), parts[2 * n], parts[2 * n + 1])
             after += following
             stream = stream + nn.functional.glu(rowwise_linear(nn.functional.gelu(seen), self._mixing[n], self._mixing_bias[n]), 1)
         return after, stream
 
 
-def _normalise(stream: Tensor, axis: int) -> Tensor:
-    """Divide by the root mean square over the channels, which lie on `axis`; gains are left to the weights that follow."""
-    length = torch.linalg.vector_norm(stream, dim=axis, keepdim=True)
-    return stream * (math.sqrt(stream.shape[axis]) / (length + _EPSILON))
-
-
-def _normalise_tangents(rows: Tensor) -> Tensor:
-    """`_normalise` of row 0, and its derivative there applied to the rows (1 + K, H) after it."""
-    point, root = rows[:1], math.sqrt(rows.shape[1])
-    length = torch.linalg.vector_norm(point, dim=1, keepdim=True)
-    scale = root / (length + _EPSILON)
-    after = rows * scale
-    after[1:] -= point * ((rows[1:] * point).sum(1, keepdim=True) * (scale / ((length + _EPSILON) * length)))
-    return after
-
-
-def _gelu_tangents(rows: Tensor) -> Tensor:
-    """GELU of row 0 (x times the normal distribution function), and its derivative there applied to the rows (1 + K, H) after it."""
-    point = rows[:1]
-    below = 0.5 * torch.erfc(point * -math.sqrt(0.5))
-    slope = torch.addcmul(below, point, torch.exp(-0.5 * point * point), value=1.0 / math.sqrt(2.0 * math.pi))
-    after = rows * slope
-    after[:1] = nn.functional.gelu(point)
-    return after
-
-
-def _glu_tangents(rows: Tensor) -> Tensor:
-    """Gated linear unit of row 0, and its derivative there applied to the rows (1 + K, 2H) after it."""
-    value, gate = rows.chunk(2, 1)
-    opened = torch.sigmoid(gate[:1])
-    after = value * opened
-    after[1:] += gate[1:] * (after[:1] * (1.0 - opened))
-    return after
-
-
 class S4D(TorchForecaster):
-    """TODO"""
+    """Stacked diagonal state-space layers: normalise, filter every channel linearly, mix channels with a gate, add; trained on increments.
+
+    Equations, for the stream h (H,) and each layer: r = h / rms(h); every channel filters its own r by s_t = exp(dt A) s_{t-1} + r_t,
+    v_t = 2 Re(C A^-1 (exp(dt A) - 1) s_t) + D r_t with `modes` complex s and A = -exp(a) + i w; h <- h + glu(W gelu(v) + b). The stream starts as
+    E x_t + e and ends as x_{t+1} = x_t + u * (F h / rms(h) + f), u the root mean square increment of the training data per component.
+    Method: loss = mean of |increment - prediction|^2 / u^2 over all positions of segments of `segment` samples, `carried` of them in a row with the
+    filter state handed on (detached), the first `burn_in` positions of each row left out; input noise; AdamW with a cosine schedule; weights of the
+    best valid prediction time on held-out data. Training reads a segment by one product a channel, forecasts run step by step: O(1) a step.
+    Filters start at A = -1/2 + i pi n, dt log-uniform in [1/32, 1/5] samples; modes that turn by more than pi a step are silenced.
+    Source: A. Gu, A. Gupta, K. Goel, C. Re, "On the Parameterization and Initialization of Diagonal State Space Models", arXiv:2206.11893.
+    Changed: small dt for short segments; the state carried in training, because weights trained from a zero state decay to a fixed point in a long
+    rollout (their one-step error grows beyond the segment); root-mean-square instead of layer normalisation and no gains (the filters have them);
+    one learning rate for all weights, no weight decay on the filters.
+    Measured on Lorenz-63 (5 000 samples, dt = 0.025, noise-free, three seeds): MEASURED
+    Cost: MEASURED
+    Fails: wide states with few samples (it knows nothing of space: 40 variables from 5 000 samples are forecast for three steps); the filters are
+    linear, so memory of the hidden part of the state is linear too; far outside the training data nothing pulls an orbit back.
+    """
 
     rollout = "recurrent"
     source = "A. Gu, A. Gupta, K. Goel, C. Re, arXiv:2206.11893 (2022)"
@@ -187,9 +169,9 @@ class S4D(TorchForecaster):
     def __init__(
         self,
         *,
-        width: int = 32,
+        width: int = 64,
         modes: int = 8,
-        layers: int = 2,
+        layers: int = 1,
         updates: int = 1200,
         batch: int = 16,
         segment: int = 32,

@@ -55,6 +55,11 @@ class _Network(Trainable):
         """The diagonal (M,): inside (-1, 1) when clipped, so that no orbit escapes."""
         return torch.tanh(self.raw_A) if self.clipped else self.raw_A
 
+    def double_A(self) -> Tensor:
+        """Return the diagonal in float64, where tanh reaches 1 only for weights that training never makes."""
+        raw = self.raw_A.detach().double()
+        return torch.tanh(raw) if self.clipped else raw
+
     def segment_loss(self, inputs: Tensor, targets: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
         signal = inputs.transpose(0, 1)
         A = self.A
@@ -97,7 +102,7 @@ class _Loop(TorchLoop):
         self.observed, self.dimension = network.observed, network.A.shape[0]
         self.device = network.A.device
         self.settling = 1 if self.dimension == self.observed else _SETTLING
-        self._A, self._h1, self._h2, self._clipped = network.A.detach().double(), weights["h1"], weights["h2"], network.clipped
+        self._A, self._h1, self._h2, self._clipped = network.double_A(), weights["h1"], weights["h2"], network.clipped
         self._W1, self._W2 = weights["W1"].T.contiguous(), weights["W2"].T.contiguous()
         self._lift, self._lift_bias = weights["lift"].T.contiguous(), weights["lift_bias"]
         self._nothing = torch.zeros_like(self._h2)
@@ -129,7 +134,25 @@ class _Loop(TorchLoop):
 
 
 class ShallowPLRNN(TorchForecaster):
-    """TODO"""
+    """z_{t+1} = A z_t + W1 [relu(W2 z_t + h2) - relu(W2 z_t)] + h1, trained with part of the data mixed into every state.
+
+    Symbols: z (M,) latent, M = D + extra_latents, the first D entries are the observation; A (M,) a diagonal; `hidden` units. clipped=False drops the
+    second relu. Clipped, A = tanh(a): then |z| <= max(|z_0|, (|h1| + |W1| |h2|) / (1 - |A|)) entry by entry, and no free run escapes.
+    Method: generalised teacher forcing: each step starts from (1 - alpha) z_t + alpha x_t in the observed entries, so products of training Jacobians
+    are bounded when alpha >= 1 - 1 / (their largest singular value). alpha=None adapts it: every 5 updates kappa = the largest over 16 sequences of
+    the geometric mean over time of the Jacobians' spectral norms at the data, a = max(0, 1 - 1 / kappa); alpha jumps up to a and decays down to it.
+    Loss = mean square error of z against the next sample over segments of `segment` steps, in units of the root mean square increment; `carried`
+    segments in a row hand their last state on (detached); hidden entries start linear in the first sample, and the first half of a row's first
+    segment is then left out. AdamW, cosine schedule; weights of the best valid prediction time on held-out data. The context sets the observed
+    entries to the data and lets the hidden ones settle.
+    Source: F. Hess, Z. Monfared, M. Brenner, D. Durstewitz, "Generalized Teacher Forcing for Learning Chaotic Dynamics", ICML 2023, arXiv:2306.04406.
+    Changed: A = tanh(a) when clipped; extra latents carried over segments; alpha decays by 0.99 instead of 0.999 an estimate, for a training a hundred
+    times shorter; AdamW instead of RAdam (no difference seen); no penalty on latents or observation matrix; the backward pass is written out.
+    Measured on Lorenz-63 (5 000 samples, dt = 0.025, noise-free): MEASURED
+    Cost: MEASURED
+    Fails: delay systems (one linear start and a few latents are no memory: less than half a Lyapunov time on Mackey-Glass); wide states with few
+    samples (40 variables from 5 000: one step); fixed alpha = 0.3 fails on maps, whose Jacobians are larger.
+    """
 
     rollout = "recurrent"
     source = "F. Hess, Z. Monfared, M. Brenner, D. Durstewitz, ICML 2023, arXiv:2306.04406"
@@ -137,15 +160,15 @@ class ShallowPLRNN(TorchForecaster):
     def __init__(
         self,
         *,
-        hidden: int = 50,
-        extra_latents: int = 0,
+        hidden: int = 100,
+        extra_latents: int = 3,
         clipped: bool = True,
-        alpha: float | None = 0.3,
-        updates: int = 3000,
+        alpha: float | None = None,
+        updates: int = 2500,
         batch: int = 32,
         segment: int = 20,
-        carried: int = 1,
-        learning_rate: float = 2e-2,
+        carried: int = 8,
+        learning_rate: float = 1e-2,
         weight_decay: float = 0.0,
         noise: float = 0.0,
     ) -> None:

@@ -31,8 +31,7 @@ class Options:
 
     n_exponents: None means all D up to 64 dimensions, otherwise enough to pass the Kaplan-Yorke dimension. starts: independent orbits. rtol: error
     per step of the orbit. transient: time before measuring (None: the definition's default). steps_per_lag: delays, None means until the local
-    error is below rtol. work_limit: kernel evaluations times the extended dimension after which the run ends as "short" (1e10 is about 20 s of one
-    core).
+    error is below rtol. work_limit: `TangentRun.work` after which the run ends as "short" (1e10 is about 20 s of one core).
     """
 
     n_exponents: int | None = None
@@ -107,7 +106,7 @@ def measure_exponents(
         statistics, error = _evaluate(rates, plan.run.status, plan, per_record, error_of)
         report(min(0.95, 0.1 + 0.9 * (limit / error) ** 2 if error > 0 else 0.95), f"standard error {error:.2g}, target {limit:.2g}")
         ratio = 1.05 * (error / limit) ** 2
-        left = options.work_limit / max(1.0, plan.run.evaluations * _extended(system, plan))
+        left = options.work_limit / max(1.0, plan.run.work)
         if not error > limit or plan.run.status.any() or left < 1.1:
             break
         rates, per_record = _extend(plan, rates, per_record, min(max(ratio, 1.25), 16.0, left))
@@ -115,10 +114,6 @@ def measure_exponents(
     report(1.0, "done")
     time = plan.run.time_of(plan.interval) * per_record
     return Exponents(rates, time, plan.run.status.copy(), statistics, error, _settings(system, plan, per_record, rates, seed, options, transient))
-
-
-def _extended(system: CompiledSystem, plan: _Plan) -> int:
-    return system.dimension * (1 + plan.run.columns)
 
 
 def _evaluate(rates: np.ndarray, status: np.ndarray, plan: _Plan, per_record: int, error_of: Callable[[BlockMean], float]) -> tuple[BlockMean, float]:

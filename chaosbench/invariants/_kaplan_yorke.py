@@ -43,6 +43,14 @@ def zero_width(statistics: BlockMean) -> np.ndarray:
 
 
 def dimension_with_error(statistics: BlockMean) -> tuple[float, float]:
-    """Return the Kaplan-Yorke dimension of measured exponents and its standard error by the covariance of their means."""
+    """Return the Kaplan-Yorke dimension of measured exponents and its standard error by the covariance of their means.
+
+    Where runs are too short to tell a small positive exponent from 0, the dimension that it would give is part of the error.
+    """
     value, gradient = kaplan_yorke(statistics.mean, zero_width(statistics))
-    return value, float(np.sqrt(max(0.0, gradient @ statistics.covariance @ gradient))) if np.isfinite(value) else float("nan")
+    if not np.isfinite(value):
+        return value, float("nan")
+    variance = max(0.0, float(gradient @ statistics.covariance @ gradient))
+    if statistics.mean[0] > 3.0 * statistics.standard_error[0]:
+        variance += (kaplan_yorke(statistics.mean)[0] - value) ** 2
+    return value, float(np.sqrt(variance))

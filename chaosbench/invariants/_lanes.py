@@ -16,10 +16,13 @@ from chaosbench.kernels.tableau import Tableau
 class Lane(Protocol):
     """A run that can be carried on.
 
-    counts (2,): kernel evaluations and rejected steps so far. worst: the largest local error norm of the last call (0 where steps are controlled).
+    counts (2,): kernel evaluations and rejected steps so far. orthonormalisations: so far, each of `each` multiplications beside the kernels' work.
+    worst: the largest local error norm of the last call (0 where steps are controlled).
     """
 
     counts: np.ndarray
+    orthonormalisations: int
+    each: int
     worst: float
 
     def time_of(self, interval: float) -> float:
@@ -54,12 +57,13 @@ class FlowLane:
         self._address = np.array([self._kernels.value, self._kernels.step], dtype=np.int64)
         self._buffers = _buffers(self._kernels, np.concatenate([state, tangents.ravel()]), parameters, [step, atol, rtol, 0.0], 1, 1)
         self.counts = np.zeros(2, dtype=np.int64)
-        self.worst = 0.0
+        self.orthonormalisations, self.each, self.worst = 0, 2 * tangents.size * len(tangents), 0.0
 
     def time_of(self, interval: float) -> float:
         return interval
 
     def advance(self, interval: float, per_record: int, logs: np.ndarray, stop: np.ndarray) -> int:
+        self.orthonormalisations += per_record * len(logs)
         return int(flow_growth(self._address, *self._sizes, self._buffers, float(interval), per_record, logs, self.counts, stop))
 
 
@@ -72,12 +76,13 @@ class MapLane:
         self._address = np.array([self._kernels.value], dtype=np.int64)
         self._buffers = _buffers(self._kernels, np.concatenate([state, tangents.ravel()]), parameters, [0.0, 0.0, 0.0], 1, 1)
         self.counts = np.zeros(2, dtype=np.int64)
-        self.worst = 0.0
+        self.orthonormalisations, self.each, self.worst = 0, 2 * tangents.size * len(tangents), 0.0
 
     def time_of(self, interval: float) -> float:
         return interval
 
     def advance(self, interval: float, per_record: int, logs: np.ndarray, stop: np.ndarray) -> int:
+        self.orthonormalisations += per_record * len(logs)
         return int(map_growth(self._address, self._periods, self._buffers, int(interval), per_record, logs, self.counts, stop))
 
 
@@ -117,12 +122,13 @@ class DelayLane:
         self._sizes = (dimension, _error_weights(tableau))
         self._clock = np.array([steps], dtype=np.int64)
         self.counts = np.zeros(2, dtype=np.int64)
-        self.worst = 0.0
+        self.orthonormalisations, self.each, self.worst = 0, steps * dimension * count**2 * (tableau.degree + 5) // 2, 0.0
 
     def time_of(self, interval: float) -> float:
         return interval * self._h
 
     def advance(self, interval: float, per_record: int, logs: np.ndarray, stop: np.ndarray) -> int:
+        self.orthonormalisations += per_record * len(logs)
         errors = np.zeros(len(logs))
         past = (self._ring, self._places, self._thetas, self._slots, self._clock)
         status = delay_growth(self._address, *self._sizes, self._buffers, *past, int(interval), per_record, logs, errors, self.counts, stop)

@@ -49,6 +49,7 @@ def test_a_model_stays_when_it_remains_within_ten_deviations() -> None:
     assert stays(Scaling(1.0), [DECAY])
     assert stays(Scaling(1.0004), [DECAY])  # 1.0004^5000 = 7.4
     assert not stays(Scaling(1.0005), [DECAY])  # 1.0005^5000 = 12.2
+    assert stays(Scaling(1.0), [20.0 * DECAY])  # a system that bursts to 20 deviations may do so again
     assert not stays(Scaling(-2.0), [DECAY])
     assert not stays(Scaling(np.nan), [DECAY])
 

@@ -53,6 +53,16 @@ def test_the_gradient_is_the_derivative(exponents: list[float]) -> None:
         assert gradient[k] == pytest.approx(slope, abs=1e-7)
 
 
+def test_a_run_too_short_to_tell_small_from_zero_says_so_in_its_error() -> None:
+    # exponents 0.01 and -0.1, orbits of 100 units of time: 3 units of ln over one orbit are 0.03, so 0.01 counts as 0 and the dimension as 1
+    noise = 1e-4 * np.random.default_rng(0).normal(size=(32, 64, 2))
+    statistics = block_mean(np.array([0.01, -0.1]) + noise, slack=0.06)
+    value, error = dimension_with_error(statistics)
+    assert value == 1.0
+    assert error == pytest.approx(0.1, rel=0.01)  # the dimension would be 1 + 0.01/0.1
+    assert dimension_with_error(block_mean(np.array([0.01, -0.1]) + noise, slack=0.006))[0] == pytest.approx(1.1, abs=0.001)
+
+
 def test_errors_that_cancel_in_the_sum_cancel_in_the_dimension() -> None:
     # exponents (1 + e, -4 - e): the sum is -3 always; D = 1 + (1 + e)/(4 + e), dD/de = 3/16
     noise = 0.01 * np.random.default_rng(0).normal(size=(32, 64, 1))

@@ -1,0 +1,251 @@
+"""`evaluate`, `leaderboard build` and `leaderboard show` on a toy suite, with forecasters that break one rule each."""
+
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chaosbench.records import read_record
+
+Cli = Callable[..., Any]
+FORECASTER = """
+import numpy as np
+from chaosbench.forecasters.base import Forecaster
+
+class Mine(Forecaster):
+    rollout = "direct"
+    source = "a test"
+
+    def __init__(self, *, shift: float = 0.0) -> None:
+        self.shift = shift
+
+    def fit(self, training, *, seed, device="cpu", budget=None):
+        {fit}
+
+    def forecast(self, context, horizon, *, times=None, parameters=None, n_samples=1, seed=0):
+        answer = np.repeat(context[:, None, -1:, :], horizon, axis=2) + self.shift
+        {forecast}
+        return answer
+"""
+
+
+def forecaster(folder: Path, name: str = "mine", *, fit: str = "pass", forecast: str = "pass") -> Path:
+    path = folder / f"{name}.py"
+    path.write_text(FORECASTER.format(fit=fit, forecast=forecast))
+    return path
+
+
+@pytest.fixture
+def records(cli: Cli, toy_suite: Path, tmp_path: Path) -> Path:
+    """Records of two forecasters on the toy suite."""
+    assert cli("evaluate", "zeros", "persistence", "--suite", toy_suite, "-o", tmp_path / "records").code == 0
+    return tmp_path / "records"
+
+
+def test_a_record_is_written_verified_and_shown(cli: Cli, toy_suite: Path, tmp_path: Path) -> None:
+    ran = cli("evaluate", "persistence", "--suite", toy_suite, "-o", tmp_path / "r", "--json", "--seeds", "0,1")
+    (made,) = json.loads(ran.out)
+    record = read_record(Path(made["record"]))
+    assert ran.code == 0
+    assert (made["forecaster"], made["sha256"]) == ("persistence", record.sha256)
+    assert [(cell["task"], cell["seed"], cell["status"]) for cell in made["cells"]] == [
+        (task, seed, "ok") for task in ("henon", "logistic") for seed in (0, 1)
+    ]
+    again = cli("evaluate", "persistence", "--suite", toy_suite, "-o", tmp_path / "r", "--seeds", "0,1")
+    assert f"sha256 {record.sha256[:16]}" in again.out
+    assert again.out.splitlines()[0].split() == ["task", "seed", "status", "metric", "value", "95", "%", "interval", "failed"]
+
+
+@pytest.mark.parametrize(
+    ("breaks", "status", "reason"),
+    [
+        ({"forecast": "answer = answer[:, :, 1:]"}, "invalid_output", "(windows, samples, horizon, components)"),
+        ({"forecast": "answer = answer.tolist()"}, "invalid_output", "returned list"),
+        ({"forecast": "answer[0, 0, 0] = np.nan"}, "nonfinite", "non-finite"),
+        ({"forecast": "answer[:] = np.inf"}, "nonfinite", "6 of 6 windows left the attractor's range"),
+        ({"forecast": "raise ZeroDivisionError('in forecast')"}, "crash", "ZeroDivisionError: in forecast"),
+        ({"fit": "raise KeyError('in fit')"}, "crash", "fit: KeyError: 'in fit'"),
+        ({"fit": "raise SystemExit(0)"}, "crash", "fit: SystemExit"),
+    ],
+)
+def test_a_broken_forecaster_has_its_status_in_the_record_and_exit_code_3(
+    cli: Cli, toy_suite: Path, tmp_path: Path, breaks: dict[str, str], status: str, reason: str
+) -> None:
+    ran = cli("evaluate", forecaster(tmp_path, **breaks), "--suite", toy_suite, "-o", tmp_path / "r", "--json")
+    assert ran.code == 3
+    (made,) = json.loads(ran.out)
+    record = read_record(Path(made["record"]))
+    assert [cell["status"] for cell in record.cells] == [status] * 2
+    assert all(reason in cell["reason"] for cell in record.cells)
+    table = cli("evaluate", tmp_path / "mine.py", "--suite", toy_suite, "-o", tmp_path / "r")
+    assert table.code == 3
+    assert f"henon, seed 0: {record.cells[0]['reason']}" in table.out
+
+
+def test_one_broken_forecaster_does_not_cost_the_others(cli: Cli, toy_suite: Path, tmp_path: Path) -> None:
+    ran = cli("evaluate", forecaster(tmp_path, fit="raise ValueError"), "zeros", "--suite", toy_suite, "-o", tmp_path / "r", "--json")
+    assert ran.code == 3
+    assert [{cell["status"] for cell in made["cells"]} for made in json.loads(ran.out)] == [{"crash"}, {"ok"}]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["zeross"], "forecasters: unknown name 'zeross'"),
+        (["zeros", "persistance"], "did you mean 'persistence'?"),
+        (["nowhere.py"], "no file at nowhere.py"),
+        (["zeros", "--suite", "smoek"], "did you mean 'smoke'?"),
+        (["zeros", "--suite", "nowhere.toml"], "no suite 'nowhere.toml'"),
+        (["zeros", "--seeds", "0,one"], "--seeds 0,one: seeds are whole numbers"),
+        (["zeros", "--seeds", "-1"], "none negative"),
+        (["zeros", "--seeds", "1,1"], "none twice"),
+        (["zeros", "--seeds", ""], "separated by commas"),
+        (["zeros", "--option", "shift"], "--option shift: not NAME=VALUE"),
+        (["zeros", "--option", "shift=1"], "zeros has no options"),
+        (["ngrc", "--option", "ridg=1"], "did you mean 'ridge'?"),
+        (["zeros", "--device", "abacus"], "--device abacus: PyTorch"),
+    ],
+)
+def test_a_mistake_is_found_before_anything_is_run(cli: Cli, toy_suite: Path, tmp_path: Path, words: list[str], said: str) -> None:
+    suite = [] if "--suite" in words else ["--suite", toy_suite]
+    ran = cli("evaluate", *words, *suite, "-o", tmp_path / "r")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith("chaosbench: ")
+    assert ran.err.count("\n") == 1
+    assert said in ran.err
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("def (", "SyntaxError"),
+        ("raise RuntimeError('at import')", "RuntimeError: at import"),
+        ("import nothing_of_that_name", "ModuleNotFoundError"),
+        ("x = 1", "holds 0 public subclasses of Forecaster; exactly one is needed"),
+    ],
+)
+def test_a_file_that_is_no_forecaster_is_refused_in_one_line(cli: Cli, toy_suite: Path, tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "broken.py"
+    path.write_text(text)
+    ran = cli("evaluate", "zeros", path, "--suite", toy_suite, "-o", tmp_path / "r")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith(f"chaosbench: {path}: cannot be used (")
+    assert said in ran.err
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('system = "henon"', 'system = "henonn"', "unknown system 'henonn'; did you mean 'henon'?"),
+        ('"blow_up"', '"blowup"', "unknown metric 'blowup'; metrics are"),
+        ('"nrmse@1"', '"nrmse@one"', "what stands after @ must be a number"),
+        ('"blow_up"', '"attractor_divergence"', "needs free runs"),
+        ("context = 8", "contxt = 8", "unknown key 'contxt'"),
+        ("windows = 6", "windows = 0", "windows = 0: must be a whole number, at least 1"),
+        ('name = "toy"', 'name = "toy', "not TOML"),
+        ("schema = 1", "schema = 9", "this version reads schema 1"),
+    ],
+)
+def test_a_bad_suite_is_named_by_key(cli: Cli, toy_suite: Path, tmp_path: Path, old: str, new: str, said: str) -> None:
+    toy_suite.write_text(toy_suite.read_text().replace(old, new))
+    ran = cli("evaluate", "zeros", "--suite", toy_suite, "-o", tmp_path / "r")
+    assert (ran.code, ran.out) == (1, "")
+    assert said in ran.err
+    assert list(tmp_path.glob("r/*.json")) == []
+
+
+def test_options_reach_the_forecaster_and_its_name_in_the_record(cli: Cli, toy_suite: Path, tmp_path: Path) -> None:
+    path = forecaster(tmp_path)
+    plain, shifted = (
+        json.loads(cli("evaluate", path, "--suite", toy_suite, "-o", tmp_path / "r", "--json", *more).out)[0]
+        for more in ((), ("--option", "shift=2"))
+    )
+    assert (plain["forecaster"], shifted["forecaster"]) == ("mine", "mine (shift=2)")
+    assert plain["record"] != shifted["record"]
+    assert plain["cells"][0]["metrics"]["nrmse@1"]["value"] < shifted["cells"][0]["metrics"]["nrmse@1"]["value"]
+
+
+def test_a_full_disk_is_one_line_and_the_same_command_works_later(toy_suite: Path, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "chaosbench", "evaluate", "zeros", "--suite", str(toy_suite), "-o", str(tmp_path / "r")]
+
+    def small_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))
+
+    full = subprocess.run(words, preexec_fn=small_files, capture_output=True, text=True, check=False)
+    assert (full.returncode, full.stdout) == (1, "")
+    assert "Traceback" not in full.stderr
+    assert "check the path, its permissions and the free space" in full.stderr
+    assert list(tmp_path.glob("r/*.json")) == []
+    later = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert later.returncode == 0, later.stderr
+
+
+def test_an_output_that_is_a_file_is_refused_in_one_line(cli: Cli, records: Path, toy_suite: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for words in (["evaluate", "zeros", "--suite", toy_suite], ["leaderboard", "build", "--records", records]):
+        ran = cli(*words, "-o", tmp_path / "file")
+        assert (ran.code, ran.out) == (1, "")
+        assert ran.err.startswith(f"chaosbench: {tmp_path / 'file'}")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_show_ranks_with_intervals_and_names_the_metric(cli: Cli, records: Path) -> None:
+    ran = cli("leaderboard", "show", "--records", records)
+    assert ran.code == 0
+    assert [line.split()[:2] for line in ran.out.splitlines()[:3]] == [["rank", "forecaster"], ["1", "persistence"], ["1", "zeros"]]
+    assert "valid_prediction_time in Lyapunov times, higher is better; suite toy, 2 tasks" in ran.out
+    rows = json.loads(cli("leaderboard", "show", "--records", records, "--metric", "nrmse@1", "--system", "henon", "--json").out)
+    assert {row["forecaster"] for row in rows} == {"zeros", "persistence"}
+    assert all(row["low"] <= row["value"] <= row["high"] and row["n"] == 6 for row in rows)
+
+
+def test_build_writes_one_page_and_the_records_it_was_made_from(cli: Cli, records: Path, tmp_path: Path) -> None:
+    ran = cli("leaderboard", "build", "--records", records, "--output", tmp_path / "page", "--json")
+    made = json.loads(ran.out)
+    page = tmp_path / "page" / "index.html"
+    assert (ran.code, made["page"], made["suite"]["name"]) == (0, str(page), "toy")
+    assert set(made["verdicts"]) == {"all", "henon", "logistic"}
+    text = page.read_text()
+    assert "persistence" in text
+    assert "http://" not in text.replace("http://www.w3.org", "")
+    assert sorted(path.name for path in (tmp_path / "page" / "records").glob("*.json")) == ["toy--persistence.json", "toy--zeros.json"]
+    cli("leaderboard", "build", "--records", records, "--output", tmp_path / "page")
+    assert page.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--metric", "nrmse@2"], "did you mean 'nrmse@1'?"),
+        (["--system", "henonn"], "did you mean 'henon'?"),
+        (["--suite", "toyy"], "did you mean 'toy'?"),
+        (["--records", "nowhere"], "nowhere: no records here; run `chaosbench evaluate NAME --output nowhere` first"),
+    ],
+)
+def test_an_unknown_metric_task_suite_or_folder_is_named(cli: Cli, records: Path, words: list[str], said: str) -> None:
+    ran = cli("leaderboard", "show", "--records", records, *words)
+    assert (ran.code, ran.out) == (1, "")
+    assert said in ran.err
+
+
+def test_a_changed_record_is_not_shown(cli: Cli, records: Path) -> None:
+    path = records / "toy--zeros.json"
+    path.write_text(path.read_text().replace('"status":"ok"', '"status":"OK"', 1))
+    ran = cli("leaderboard", "show", "--records", records)
+    assert (ran.code, ran.out) == (1, "")
+    assert f"{path}: sha256 is written as" in ran.err
+    assert "the file was changed after it was written" in ran.err
+
+
+def test_records_of_two_suites_are_not_mixed(cli: Cli, records: Path, toy_suite: Path) -> None:
+    toy_suite.write_text(toy_suite.read_text().replace('name = "toy"', 'name = "other"'))
+    assert cli("evaluate", "zeros", "--suite", toy_suite, "-o", records).code == 0
+    assert "records of suites other, toy; choose one with --suite" in cli("leaderboard", "show", "--records", records).err
+    assert cli("leaderboard", "show", "--records", records, "--suite", "toy").code == 0

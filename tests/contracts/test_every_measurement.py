@@ -1,0 +1,193 @@
+"""Measured facts that ship with the package: present, of the right identity, consistent with themselves and with what is published."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import pytest
+
+from chaosbench.atlas import measure
+from chaosbench.catalogue import load, system_files, systems_folder
+from chaosbench.dynamics.compile import compile_system
+from chaosbench.dynamics.definition import Known, SystemDefinition
+from chaosbench.dynamics.reader import read_definition
+from chaosbench.facts import Facts, facts_from_json
+from chaosbench.invariants._kaplan_yorke import kaplan_yorke
+
+EXPONENT_QUANTITIES = {"lyapunov_spectrum", "largest_exponent", "kaplan_yorke_dimension", "positive_exponents"}
+every_system = pytest.mark.parametrize("name", sorted(system_files()))
+
+
+@cache
+def definition_of(name: str) -> SystemDefinition:
+    return read_definition(system_files()[name])
+
+
+@cache
+def facts_of(name: str) -> Facts:
+    path = systems_folder() / "measured" / f"{name}.json"
+    assert path.is_file(), f"{name} has not been measured; run scripts/measure_registry {name}"
+    return facts_from_json(path.read_text(), str(path))
+
+
+def at_default(definition: SystemDefinition, known: Known) -> bool:
+    """Whether a published value holds for the definition's own parameters and size."""
+    given = dict(zip(definition.parameter_names, definition.parameter_values, strict=True))
+    same = all(given.get(name) == value for name, value in (known.parameters or {}).items())
+    return same and all(definition.size == (name, value) for name, value in (known.size or {}).items())
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Value and standard error of one quantity, as arrays of one or more numbers."""
+
+    value: np.ndarray
+    error: np.ndarray
+
+
+def measurement_of(facts: Facts, known: Known) -> Measurement:
+    spectrum, error = (np.array(getattr(facts.lyapunov_spectrum, name)) for name in ("value", "standard_error"))
+    if known.quantity == "kaplan_yorke_dimension":
+        dimension = facts.kaplan_yorke_dimension
+        return Measurement(np.array([dimension.value]), np.array([dimension.standard_error]))
+    if known.quantity == "positive_exponents":
+        return Measurement(np.array([np.count_nonzero(spectrum > 3 * error)]), np.zeros(1))
+    if known.without_phase:
+        phase = int(np.argmin(np.abs(spectrum)))
+        spectrum, error = np.delete(spectrum, phase), np.delete(error, phase)
+    count = np.size(known.value) if known.quantity == "lyapunov_spectrum" else 1
+    return Measurement(spectrum[:count], error[:count])
+
+
+def assert_accepted(found: Measurement, known: Known) -> None:
+    """|estimate - reference| <= max(tolerance, 4 standard errors) and standard error <= tolerance."""
+    reference, tolerance = np.atleast_1d(known.value), np.broadcast_to(known.tolerance, np.shape(np.atleast_1d(known.value)))
+    assert (found.error <= tolerance).all(), f"standard errors {found.error} above the tolerance {tolerance}"
+    distance = np.abs(found.value - reference)
+    assert (distance <= np.maximum(tolerance, 4 * found.error)).all(), f"{found.value} +- {found.error}, published {reference} +- {tolerance}"
+
+
+def published(default: bool, quantities: set[str]) -> list[pytest.param]:
+    return [
+        pytest.param(name, known, id=f"{name}-{known.quantity}-{number}")
+        for name in sorted(system_files())
+        for number, known in enumerate(definition_of(name).known)
+        if at_default(definition_of(name), known) == default and known.quantity in quantities
+    ]
+
+
+@every_system
+def test_its_facts_belong_to_its_identity(name: str) -> None:
+    assert facts_of(name).identity == definition_of(name).identity, f"{name} has changed; run scripts/measure_registry {name}"
+    assert facts_of(name).name == name
+
+
+def test_no_facts_are_kept_of_systems_that_are_gone() -> None:
+    assert {path.stem for path in (systems_folder() / "measured").glob("*.json")} <= set(system_files())
+
+
+@every_system
+def test_the_spectrum_is_sorted_and_has_errors(name: str) -> None:
+    spectrum, errors = np.array(facts_of(name).lyapunov_spectrum.value), np.array(facts_of(name).lyapunov_spectrum.standard_error)
+    assert spectrum.shape == errors.shape
+    assert (errors >= 0).all()
+    assert (np.diff(spectrum) <= 4 * errors[1:] + 1e-9).all()
+
+
+@every_system
+def test_the_largest_exponent_is_known_to_two_per_cent_and_gives_the_lyapunov_time(name: str) -> None:
+    facts = facts_of(name)
+    largest, error = facts.lyapunov_spectrum.value[0], facts.lyapunov_spectrum.standard_error[0]
+    assert error <= 0.02 * largest
+    assert facts.lyapunov_time == 1.0 / largest
+
+
+@every_system
+def test_the_dimension_follows_from_the_spectrum_and_fits_into_the_space(name: str) -> None:
+    facts, definition = facts_of(name), definition_of(name)
+    value, _ = kaplan_yorke(np.array(facts.lyapunov_spectrum.value))
+    assert facts.kaplan_yorke_dimension.value == pytest.approx(value, abs=1e-12)
+    if definition.kind != "delays":
+        assert value <= definition.dimension
+
+
+@every_system
+def test_the_regime_fits_the_exponents(name: str) -> None:
+    facts, definition = facts_of(name), definition_of(name)
+    spectrum, errors = np.array(facts.lyapunov_spectrum.value), np.array(facts.lyapunov_spectrum.standard_error)
+    positive = int(np.count_nonzero(spectrum > 4 * errors + 1e-4 * spectrum[0]))
+    expected = "conservative" if definition.conservative else "hyperchaotic" if positive > 1 else "chaotic"
+    assert facts.regime == expected
+
+
+@every_system
+def test_theory_fixes_a_zero_or_a_pairing(name: str) -> None:
+    facts, definition = facts_of(name), definition_of(name)
+    spectrum, errors = np.array(facts.lyapunov_spectrum.value), np.array(facts.lyapunov_spectrum.standard_error)
+    if definition.kind != "maps":  # the direction of the flow
+        nearest = int(np.argmin(np.abs(spectrum)))
+        assert abs(spectrum[nearest]) <= 4 * errors[nearest] + 2e-3 * spectrum[0]
+    if definition.conservative:
+        assert np.abs(spectrum + spectrum[::-1]).max() <= 1e-6 * spectrum[0]
+
+
+@every_system
+def test_the_exponents_sum_to_the_mean_divergence(name: str) -> None:
+    facts, definition = facts_of(name), definition_of(name)
+    if len(facts.lyapunov_spectrum.value) == definition.dimension and definition.kind != "delays":
+        total = sum(facts.lyapunov_spectrum.value)
+        assert facts.divergence.value == pytest.approx(total, rel=1e-12, abs=1e-12)
+    identities = definition.identities or {}
+    if "divergence" in identities:
+        compiled = compile_system(definition)
+        quantity = compiled.quantity(identities["divergence"])
+        probe = np.random.default_rng(0).normal(size=(4, definition.dimension))
+        values = quantity.value(probe, compiled.parameter_values)
+        if np.ptp(values) == 0.0:  # the same everywhere: an exact number
+            assert facts.divergence.value == pytest.approx(values[0], rel=1e-5)
+
+
+@every_system
+def test_extent_and_times_make_sense(name: str) -> None:
+    facts, definition = facts_of(name), definition_of(name)
+    angle = ~np.isnan(definition.periods)
+    mean, spread, bounds = np.array(facts.mean), np.array(facts.standard_deviation), np.array(facts.bounds)
+    assert np.array_equal(np.isnan(mean), angle)
+    free = ~angle
+    assert (bounds[free, 0] < mean[free]).all()
+    assert (mean[free] < bounds[free, 1]).all()
+    assert (spread[free] > 0).all()
+    assert (spread[free] <= 0.5 * np.ptp(bounds[free], axis=1)).all()
+    assert facts.period > 0
+    assert facts.transient >= 0
+    if definition.kind == "maps":
+        assert facts.period == 1.0
+
+
+@pytest.mark.parametrize(("name", "known"), published(True, EXPONENT_QUANTITIES))
+def test_a_published_value_is_confirmed(name: str, known: Known) -> None:
+    assert_accepted(measurement_of(facts_of(name), known), known)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "known"), published(False, EXPONENT_QUANTITIES))
+def test_a_published_value_at_other_parameters_is_confirmed(name: str, known: Known) -> None:
+    definition = definition_of(name).with_parameters({**(known.parameters or {}), **(known.size or {})})
+    assert_accepted(measurement_of(measure(definition), known), known)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "known"), published(True, {"correlation_dimension"}) + published(False, {"correlation_dimension"}))
+def test_a_published_correlation_dimension_is_confirmed(name: str, known: Known) -> None:
+    definition = definition_of(name).with_parameters({**(known.parameters or {}), **(known.size or {})})
+    found = load("invariants", known.quantity)().estimate(compile_system(definition), seed=0, target_error=0.9 * float(known.tolerance))
+    assert_accepted(Measurement(np.array([found.value]), np.array([found.standard_error])), known)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "variant"), [(name, variant.name) for name in sorted(system_files()) for variant in definition_of(name).variants if variant.regime]
+)
+def test_a_variant_has_the_regime_it_claims(name: str, variant: str) -> None:
+    [claimed] = [entry.regime for entry in definition_of(name).variants if entry.name == variant]
+    assert measure(definition_of(name).variant(variant)).regime == claimed
