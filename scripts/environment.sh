@@ -28,5 +28,6 @@ install_chaosbench() { # the extras, for example "torch" or "torch,dev"
     echo "installing chaosbench into .venv (once; some minutes) ..." >&2
     [ -x .venv/bin/python ] || "$python" -m venv .venv
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable "$target" >&2
+    .venv/bin/python -m compileall -q chaosbench # commands start faster, also where Python may not write byte code itself
     printf '%s\n' "$wanted" >>"$stamp"
 }

@@ -13,14 +13,14 @@ _EPSILON = 1e-6  # keeps a silent stream finite
 
 def normalise(stream: Tensor, axis: int) -> Tensor:
     """Divide by the root mean square over the channels, which lie on `axis`; gains are left to the weights that follow."""
-    length = torch.linalg.vector_norm(stream, dim=axis, keepdim=True)
+    length: Tensor = torch.linalg.vector_norm(stream, dim=axis, keepdim=True)
     return stream * (math.sqrt(stream.shape[axis]) / (length + _EPSILON))
 
 
 def normalise_tangents(rows: Tensor) -> Tensor:
     """Return `normalise` of row 0 and its derivative along the other rows."""
     point = rows[:1]
-    length = torch.linalg.vector_norm(point, dim=1, keepdim=True)
+    length: Tensor = torch.linalg.vector_norm(point, dim=1, keepdim=True)
     scale = math.sqrt(rows.shape[1]) / (length + _EPSILON)
     after = rows * scale
     after[1:] -= point * ((rows[1:] * point).sum(1, keepdim=True) * (scale / ((length + _EPSILON) * length)))

@@ -33,20 +33,20 @@ class TorchForecaster(Forecaster):
     def __init__(self) -> None:
         self.training_report: TrainingReport | None = None
         self._map: TorchMap | None = None
-        self._size: int | None = None
+        self._network: Trainable | None = None
 
     @abstractmethod
     def _recipe(self) -> Recipe:
         """Return the settings of the training."""
 
     @abstractmethod
-    def _network(self, states: list[np.ndarray], draws: torch.Generator) -> Trainable:
+    def _untrained(self, states: list[np.ndarray], draws: torch.Generator) -> Trainable:
         """Return the untrained network for series (T_n, D), its weights drawn from `draws` on the CPU."""
 
     @property
     def n_parameters(self) -> int:
         """Weights trained by the last fit."""
-        return fitted(self._size, type(self).__name__)
+        return sum(parameter.numel() for parameter in fitted(self._network, type(self).__name__).parameters())
 
     def unsupported(self, problem: Problem) -> str | None:
         """Return a reason if the training data are too short for one segment and a held-out part."""
@@ -57,14 +57,14 @@ class TorchForecaster(Forecaster):
 
     def fit(self, training: Training, *, seed: int, device: str = "cpu", budget: Budget | None = None) -> None:
         """Train from fresh weights on the part that is not held out; the report is in `training_report`."""
-        self._map, self._size, self.training_report = None, None, None
+        self._map, self._network, self.training_report = None, None, None
         where = _device(device)
         states = trajectories(training, minimum=self._minimum(), need=self._need())
         parts, checks = held_out(training, states, minimum=self._minimum())
-        network = self._network(parts, torch_generator(seed, "initial weights")).to(where)
+        network = self._untrained(parts, torch_generator(seed, "initial weights")).to(where)
         self.training_report = train(network, parts, cut_windows(checks, where), self._recipe(), seed=seed, budget=budget)
         self._map = TorchMap(network.closed_loop(), training.dt)
-        self._size = sum(parameter.numel() for parameter in network.parameters())
+        self._network = network
 
     def forecast(
         self,

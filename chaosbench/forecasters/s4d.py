@@ -108,7 +108,7 @@ class _Loop(TorchLoop):
 
     def step(self, state: Tensor) -> Tensor:
         sample = state[:, -self.observed :]
-        parts, stream = self._listen(state[:, : -self.observed].unflatten(1, self._shape).unbind(1), sample)
+        parts, stream = self._listen(state[:, : -self.observed].view(-1, *self._shape).unbind(1), sample)
         increment = rowwise_linear(normalise(stream, 1), self._decoder, self._decoder_bias)
         return torch.cat([part.flatten(1) for part in parts] + [sample + increment], 1)
 
@@ -117,7 +117,7 @@ class _Loop(TorchLoop):
         only_state = rows.new_zeros(len(rows), 1)
         only_state[0] = 1.0
         sample = rows[:, -self.observed :]
-        parts = rows[:, : -self.observed].unflatten(1, self._shape).unbind(1)
+        parts = rows[:, : -self.observed].view(-1, *self._shape).unbind(1)
         stream = rowwise_linear(sample, self._encoder, only_state * self._encoder_bias)
         after: list[Tensor] = []
         for n, layer in enumerate(self._layers):
@@ -157,8 +157,9 @@ class S4D(TorchForecaster):
     Changed: small dt for short segments; the state carried in training, because weights trained from a zero state decay to a fixed point in a long
     rollout (their one-step error grows beyond the segment); root-mean-square instead of layer normalisation and no gains (the filters have them);
     one learning rate for all weights, no weight decay on the filters.
-    Measured on Lorenz-63 (5 000 samples, dt = 0.025, noise-free, three seeds): MEASURED
-    Cost: MEASURED
+    Measured on Lorenz-63 (5 000 samples, dt = 0.025, noise-free, 100 windows): median valid prediction time 1.5 to 2.1 Lyapunov times over seeds 0
+    to 4; two layers of 32 channels 1.5 to 1.7 at the same cost, hence one wide layer.
+    Cost: 1 200 updates of 16 x 32 samples, 7 to 10 s on one contended core; a step of five windows takes 130 microseconds.
     Fails: wide states with few samples (it knows nothing of space: 40 variables from 5 000 samples are forecast for three steps); the filters are
     linear, so memory of the hidden part of the state is linear too; far outside the training data nothing pulls an orbit back.
     """
@@ -198,5 +199,5 @@ class S4D(TorchForecaster):
     def _recipe(self) -> Recipe:
         return self.recipe
 
-    def _network(self, states: list[np.ndarray], draws: torch.Generator) -> _Network:
+    def _untrained(self, states: list[np.ndarray], draws: torch.Generator) -> _Network:
         return _Network(states[0].shape[1], self.width, self.modes, self.layers, self.burn_in, increment_size(states), draws)

@@ -50,19 +50,14 @@ class _Network(Trainable):
     def groups(self) -> list[tuple[list[nn.Parameter], float, bool]]:
         return [([parameter for parameter in self.parameters() if parameter.numel()], 1.0, True)]
 
-    @property
-    def A(self) -> Tensor:
-        """The diagonal (M,): inside (-1, 1) when clipped, so that no orbit escapes."""
-        return torch.tanh(self.raw_A) if self.clipped else self.raw_A
-
-    def double_A(self) -> Tensor:
-        """Return the diagonal in float64, where tanh reaches 1 only for weights that training never makes."""
-        raw = self.raw_A.detach().double()
+    def diagonal(self, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Return A (M,): inside (-1, 1) when clipped, so that no orbit escapes (in float64 the tangent only rounds to 1 beyond 19)."""
+        raw = self.raw_A.to(dtype)
         return torch.tanh(raw) if self.clipped else raw
 
     def segment_loss(self, inputs: Tensor, targets: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
         signal = inputs.transpose(0, 1)
-        A = self.A
+        A = self.diagonal()
         hidden = A.shape[0] - self.observed
         start = self.lifted(signal[0]) if state is None else state
         if self.adaptive and self._calls % _EVERY == 0:
@@ -81,7 +76,7 @@ class _Network(Trainable):
 
     def jacobians(self, points: Tensor) -> Tensor:
         """Return the Jacobians (..., M, M) of the unforced step."""
-        return jacobians(points, self.A, self.W1, self.W2, self.h2, self.clipped)
+        return jacobians(points, self.diagonal(), self.W1, self.W2, self.h2, self.clipped)
 
     def closed_loop(self) -> "_Loop":
         return _Loop(self)
@@ -99,10 +94,10 @@ class _Loop(TorchLoop):
 
     def __init__(self, network: _Network) -> None:
         weights = {name: values.detach().double() for name, values in network.state_dict().items()}
-        self.observed, self.dimension = network.observed, network.A.shape[0]
-        self.device = network.A.device
+        self.observed, self.dimension = network.observed, network.raw_A.shape[0]
+        self.device = network.raw_A.device
         self.settling = 1 if self.dimension == self.observed else _SETTLING
-        self._A, self._h1, self._h2, self._clipped = network.double_A(), weights["h1"], weights["h2"], network.clipped
+        self._A, self._h1, self._h2, self._clipped = network.diagonal(torch.float64).detach(), weights["h1"], weights["h2"], network.clipped
         self._W1, self._W2 = weights["W1"].T.contiguous(), weights["W2"].T.contiguous()
         self._lift, self._lift_bias = weights["lift"].T.contiguous(), weights["lift_bias"]
         self._nothing = torch.zeros_like(self._h2)
@@ -136,8 +131,8 @@ class _Loop(TorchLoop):
 class ShallowPLRNN(TorchForecaster):
     """z_{t+1} = A z_t + W1 [relu(W2 z_t + h2) - relu(W2 z_t)] + h1, trained with part of the data mixed into every state.
 
-    Symbols: z (M,) latent, M = D + extra_latents, the first D entries are the observation; A (M,) a diagonal; `hidden` units. clipped=False drops the
-    second relu. Clipped, A = tanh(a): then |z| <= max(|z_0|, (|h1| + |W1| |h2|) / (1 - |A|)) entry by entry, and no free run escapes.
+    Symbols: z (M,) latent, M = D + extra_latents, the first D entries are the observation; A (M,) a diagonal; `hidden` units. clipped=False
+    drops the second relu. Clipped, A = tanh(a): then |z| <= max(|z_0|, (|h1| + |W1| |h2|) / (1 - |A|)) entry by entry, and no free run escapes.
     Method: generalised teacher forcing: each step starts from (1 - alpha) z_t + alpha x_t in the observed entries, so products of training Jacobians
     are bounded when alpha >= 1 - 1 / (their largest singular value). alpha=None adapts it: every 5 updates kappa = the largest over 16 sequences of
     the geometric mean over time of the Jacobians' spectral norms at the data, a = max(0, 1 - 1 / kappa); alpha jumps up to a and decays down to it.
@@ -145,11 +140,13 @@ class ShallowPLRNN(TorchForecaster):
     segments in a row hand their last state on (detached); hidden entries start linear in the first sample, and the first half of a row's first
     segment is then left out. AdamW, cosine schedule; weights of the best valid prediction time on held-out data. The context sets the observed
     entries to the data and lets the hidden ones settle.
-    Source: F. Hess, Z. Monfared, M. Brenner, D. Durstewitz, "Generalized Teacher Forcing for Learning Chaotic Dynamics", ICML 2023, arXiv:2306.04406.
-    Changed: A = tanh(a) when clipped; extra latents carried over segments; alpha decays by 0.99 instead of 0.999 an estimate, for a training a hundred
-    times shorter; AdamW instead of RAdam (no difference seen); no penalty on latents or observation matrix; the backward pass is written out.
-    Measured on Lorenz-63 (5 000 samples, dt = 0.025, noise-free): MEASURED
-    Cost: MEASURED
+    Source: F. Hess, Z. Monfared, M. Brenner, D. Durstewitz, "Generalized Teacher Forcing for Learning Chaotic Dynamics", ICML 2023,
+    arXiv:2306.04406.
+    Changed: A = tanh(a) when clipped; extra latents carried over segments; alpha decays by 0.99 instead of 0.999 an estimate, for a training a
+    hundred times shorter; AdamW instead of RAdam (no difference seen); no penalty on latents or observation matrix; the backward pass is written out.
+    Measured on Lorenz-63 (5 000 samples, dt = 0.025, noise-free, 100 windows): median valid prediction time 2.3 to 2.8 Lyapunov times over seeds 0
+    to 4. Without extra latents and at a fixed alpha = 0.3 (50 units): 1.6 to 2.0; that model unclipped: 2.5 to 2.9, but nothing bounds it.
+    Cost: 2 500 updates of 32 x 20 steps, 7 to 10 s on one contended core; a step of five windows takes 30 microseconds.
     Fails: delay systems (one linear start and a few latents are no memory: less than half a Lyapunov time on Mackey-Glass); wide states with few
     samples (40 variables from 5 000: one step); fixed alpha = 0.3 fails on maps, whose Jacobians are larger.
     """
@@ -184,6 +181,6 @@ class ShallowPLRNN(TorchForecaster):
     def _recipe(self) -> Recipe:
         return self.recipe
 
-    def _network(self, states: list[np.ndarray], draws: torch.Generator) -> _Network:
+    def _untrained(self, states: list[np.ndarray], draws: torch.Generator) -> _Network:
         dimension = states[0].shape[1]
         return _Network(dimension, dimension + self.extra_latents, self.hidden, self.clipped, self.alpha, increment_size(states), draws)

@@ -1,7 +1,5 @@
 """One state with its tangent columns, carried on in pieces: a lane per kind of system."""
 
-from typing import Protocol
-
 import numpy as np
 from scipy.interpolate import CubicSpline
 
@@ -10,35 +8,48 @@ from chaosbench.errors import InvariantError
 from chaosbench.integrators.base import InitialState
 from chaosbench.invariants._delay_tangent_drivers import delay_growth
 from chaosbench.invariants._tangent_drivers import flow_growth, map_growth
+from chaosbench.kernels.build import Kernels
 from chaosbench.kernels.tableau import Tableau
 
 
-class Lane(Protocol):
-    """A run that can be carried on.
+class Lane:
+    """A run that can be carried on: `advance` once per piece, results as if it were one.
 
-    counts (2,): kernel evaluations and rejected steps so far. orthonormalisations: so far, each of `each` multiplications beside the kernels' work.
-    worst: the largest local error norm of the last call (0 where steps are controlled).
+    counts (2,): kernel evaluations and rejected steps so far. worst: the largest local error norm of the last piece where the step is fixed, else 0.
     """
 
-    counts: np.ndarray
-    orthonormalisations: int
-    each: int
-    worst: float
+    def __init__(self, per_evaluation: int, per_interval: int) -> None:
+        self.counts = np.zeros(2, dtype=np.int64)
+        self.worst = 0.0
+        self._intervals = 0
+        self._costs = (per_evaluation, per_interval)
+
+    @property
+    def work(self) -> float:
+        """Multiplications so far, roughly: the cost without a clock."""
+        return float(self._costs[0] * int(self.counts[0]) + self._costs[1] * self._intervals)
 
     def time_of(self, interval: float) -> float:
         """Return the system time between two orthonormalisations."""
+        return interval
 
     def advance(self, interval: float, per_record: int, logs: np.ndarray, stop: np.ndarray) -> int:
         """Fill `logs` (M, K) with the log growth of M more records and return an integrator's status."""
+        self._intervals += per_record * len(logs)
+        return self._carry(interval, per_record, logs, stop)
+
+    def _carry(self, interval: float, per_record: int, logs: np.ndarray, stop: np.ndarray) -> int:
+        raise NotImplementedError
 
 
-def _buffers(kernels: object, state: np.ndarray, parameters: np.ndarray, control: list[float], rows: int, width: int) -> tuple[np.ndarray, ...]:
-    work, out = np.zeros(max(1, kernels.work_size)), np.zeros(max(1, kernels.out_size))  # type: ignore[attr-defined]
+def _buffers(kernels: Kernels, state: np.ndarray, parameters: np.ndarray, control: list[float], rows: int, width: int) -> tuple[np.ndarray, ...]:
+    """The drivers' arrays, all copies: a read-only one would be another type to Numba and compile the driver again."""
+    work, out = np.zeros(max(1, kernels.work_size)), np.zeros(max(1, kernels.out_size))
     past = np.zeros((max(1, rows), max(1, width)))
-    return np.ascontiguousarray(state), np.ascontiguousarray(parameters, dtype=np.float64), np.array(control), past, work, out
+    return np.array(state), np.array(parameters, dtype=np.float64), np.array(control), past, work, out
 
 
-class FlowLane:
+class FlowLane(Lane):
     """A flow: steps with error control."""
 
     def __init__(
@@ -52,41 +63,31 @@ class FlowLane:
         atol: float,
         step: float,
     ) -> None:
+        super().__init__(system.dimension * (1 + len(tangents)), 2 * tangents.size * len(tangents))
         self._kernels = system.kernels(tableau, columns=len(tangents))
         self._sizes = (np.asarray(system.periods, dtype=np.float64), tableau.error_order, _error_weights(tableau))
         self._address = np.array([self._kernels.value, self._kernels.step], dtype=np.int64)
         self._buffers = _buffers(self._kernels, np.concatenate([state, tangents.ravel()]), parameters, [step, atol, rtol, 0.0], 1, 1)
-        self.counts = np.zeros(2, dtype=np.int64)
-        self.orthonormalisations, self.each, self.worst = 0, 2 * tangents.size * len(tangents), 0.0
 
-    def time_of(self, interval: float) -> float:
-        return interval
-
-    def advance(self, interval: float, per_record: int, logs: np.ndarray, stop: np.ndarray) -> int:
-        self.orthonormalisations += per_record * len(logs)
+    def _carry(self, interval: float, per_record: int, logs: np.ndarray, stop: np.ndarray) -> int:
         return int(flow_growth(self._address, *self._sizes, self._buffers, float(interval), per_record, logs, self.counts, stop))
 
 
-class MapLane:
+class MapLane(Lane):
     """A map."""
 
     def __init__(self, system: CompiledSystem, state: np.ndarray, tangents: np.ndarray, parameters: np.ndarray) -> None:
+        super().__init__(system.dimension * (1 + len(tangents)), 2 * tangents.size * len(tangents))
         self._kernels = system.kernels(columns=len(tangents))
         self._periods = np.asarray(system.periods, dtype=np.float64)
         self._address = np.array([self._kernels.value], dtype=np.int64)
         self._buffers = _buffers(self._kernels, np.concatenate([state, tangents.ravel()]), parameters, [0.0, 0.0, 0.0], 1, 1)
-        self.counts = np.zeros(2, dtype=np.int64)
-        self.orthonormalisations, self.each, self.worst = 0, 2 * tangents.size * len(tangents), 0.0
 
-    def time_of(self, interval: float) -> float:
-        return interval
-
-    def advance(self, interval: float, per_record: int, logs: np.ndarray, stop: np.ndarray) -> int:
-        self.orthonormalisations += per_record * len(logs)
+    def _carry(self, interval: float, per_record: int, logs: np.ndarray, stop: np.ndarray) -> int:
         return int(map_growth(self._address, self._periods, self._buffers, int(interval), per_record, logs, self.counts, stop))
 
 
-class DelayLane:
+class DelayLane(Lane):
     """A delay system with a fixed step h = (longest lag) / m; the interval counts steps."""
 
     def __init__(
@@ -105,6 +106,8 @@ class DelayLane:
         if initial.history is None or initial.lags is None:
             raise InvariantError(f"{system.definition.name}: an initial state without a history; a delay system needs one (on_attractor makes it)")
         count, dimension = len(tangents), system.dimension
+        looked_up = len(system.delayed) * (tableau.degree + 1)
+        super().__init__((dimension + looked_up) * (1 + count), steps * dimension * count**2 * (tableau.degree + 5) // 2)
         self._h = float(lags.max()) / steps
         if self._h > lags.min() * (1.0 + 1e-12):
             raise InvariantError(f"{steps} steps in the longest lag {lags.max():g}: a step must not exceed the shortest lag {lags.min():g}; raise it")
@@ -121,14 +124,11 @@ class DelayLane:
         self._buffers = _buffers(self._kernels, extended, parameters, [self._h, atol, rtol], rows, width)
         self._sizes = (dimension, _error_weights(tableau))
         self._clock = np.array([steps], dtype=np.int64)
-        self.counts = np.zeros(2, dtype=np.int64)
-        self.orthonormalisations, self.each, self.worst = 0, steps * dimension * count**2 * (tableau.degree + 5) // 2, 0.0
 
     def time_of(self, interval: float) -> float:
         return interval * self._h
 
-    def advance(self, interval: float, per_record: int, logs: np.ndarray, stop: np.ndarray) -> int:
-        self.orthonormalisations += per_record * len(logs)
+    def _carry(self, interval: float, per_record: int, logs: np.ndarray, stop: np.ndarray) -> int:
         errors = np.zeros(len(logs))
         past = (self._ring, self._places, self._thetas, self._slots, self._clock)
         status = delay_growth(self._address, *self._sizes, self._buffers, *past, int(interval), per_record, logs, errors, self.counts, stop)

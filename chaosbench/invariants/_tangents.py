@@ -59,7 +59,7 @@ class TangentRun:
         self.atol = 0.1 * self.rtol * _smallest_component(initial)
         self.tableau = None if definition.kind == "maps" else tangent_tableau(definition.conservative)
         self.status = np.zeros(runs, dtype=np.int8)
-        self.columns, self._dimension = columns, dimension
+        self.columns = columns
         self.steps_per_lag = steps_per_lag
         self._threads = threads or all_cores()
         rows = np.broadcast_to(system.parameter_values if parameters is None else parameters, (runs, system.n_parameters))
@@ -89,9 +89,8 @@ class TangentRun:
 
     @property
     def work(self) -> float:
-        """Evaluations times the extended dimension, plus the multiplications of the orthonormalisations: the cost so far without a clock."""
-        size = self._dimension * (1 + self.columns)
-        return float(sum(int(lane.counts[0]) * size + lane.orthonormalisations * lane.each for lane in self._lanes))
+        """Multiplications so far, roughly, over all orbits: the cost without a clock."""
+        return sum(lane.work for lane in self._lanes)
 
     @property
     def worst_error(self) -> float:

@@ -165,9 +165,9 @@ def test_options_reach_the_forecaster_and_its_name_in_the_record(cli: Cli, toy_s
     path = forecaster(tmp_path)
     plain, shifted = (
         json.loads(cli("evaluate", path, "--suite", toy_suite, "-o", tmp_path / "r", "--json", *more).out)[0]
-        for more in ((), ("--option", "shift=2"))
+        for more in ((), ("--option", "shift=5"))
     )
-    assert (plain["forecaster"], shifted["forecaster"]) == ("mine", "mine (shift=2)")
+    assert (plain["forecaster"], shifted["forecaster"]) == ("mine", "mine (shift=5)")
     assert plain["record"] != shifted["record"]
     assert plain["cells"][0]["metrics"]["nrmse@1"]["value"] < shifted["cells"][0]["metrics"]["nrmse@1"]["value"]
 
