@@ -74,7 +74,7 @@ def run_cell(job: Job) -> Cell:
     if keep and (found := _read(job)) is not None:
         return found
     cell = _compute(job)
-    if keep:
+    if keep and cell.entry["status"] not in PASSING:
         _write(job, cell)
     return cell
 

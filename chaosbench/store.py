@@ -147,7 +147,6 @@ def _create(folder: Path, first: xr.Dataset, n_trajectories: int, block: int) ->
             fill_value="" if text else np.nan if variable.dtype.kind == "f" else 0,
             dimension_names=[str(dim) for dim in variable.dims],
             attributes=dict(variable.attrs),
-            config={"write_empty_chunks": True},
         )
         if not along:
             array[...] = variable.values

@@ -170,7 +170,8 @@ class ShallowPLRNN(TorchForecaster):
         noise: float = 0.0,
     ) -> None:
         super().__init__()
-        positive({"hidden": hidden, "updates": updates, "batch": batch, "segment": segment})
+        positive({"hidden": hidden, "updates": updates, "batch": batch, "segment": segment, "carried": carried})
+        within("extra_latents", extra_latents, 0, 10_000)
         if alpha is not None:
             within("alpha", alpha, 0.0, 1.0)
         self.hidden, self.extra_latents, self.clipped, self.alpha = hidden, extra_latents, clipped, alpha

@@ -94,7 +94,7 @@ def delay_growth(
     weights[steps * dimension :] = 1.0
     triangle = np.empty((count, count))
     last = (error_weights.shape[1] - 1) * size
-    sums = np.empty((2, size))
+    sums = np.empty((2, size - dimension))
     logs[:, :] = np.nan
     for record in range(logs.shape[0]):
         if stop[0] != 0:
@@ -111,7 +111,7 @@ def delay_growth(
                 call(address[1], at(state, 0), at(parameters, 0), at(control, 0), at(past, 0), at(work, 0), at(out, 0))
                 call(address[2], at(state, 0), at(parameters, 0), at(control, 0), at(past, 0), at(work, 0), at(out, 0))
                 counts[0] += places.shape[0] - 1
-                error = max(out[size], tangent_error(error_weights, dimension, state, control, work, out, sums))
+                error = max(out[size], tangent_error(error_weights, dimension, state, control, work, sums))
                 if not error <= worst:
                     worst = error
                 segment = ring[clock[0] % steps]

@@ -23,6 +23,7 @@ FULL_SPECTRUM = 64
 _RECORDS, _MOST_RECORDS = 256, 4096
 _PILOT, _TANGENT_TRANSIENT = 64, 200
 _NATS = 4.0
+_SHARE_WHEN_MIXED = 0.1
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def measure_exponents(
     Method: `starts` orbits from independent draws after the transient; a pilot chooses the interval between orthonormalisations so that the ratio
     of the fastest to the slowest column stays near e^4, delays choose their step, the number of exponents grows until their sum is negative; 200
     intervals are left out for the columns to turn; then records are taken, and the run is extended by the ratio of squared errors until the target
-    is met.
+    is met. Orbits that never meet make no better mean together: on them a tenth of the work limit is spent.
     """
     if (target_error is None) == (duration is None):
         raise InvariantError(f"target_error = {target_error!r} and duration = {duration!r}: give exactly one of the two")
@@ -106,7 +107,7 @@ def measure_exponents(
         statistics, error = _evaluate(rates, plan.run.status, plan, per_record, error_of)
         report(min(0.95, 0.1 + 0.9 * (limit / error) ** 2 if error > 0 else 0.95), f"standard error {error:.2g}, target {limit:.2g}")
         ratio = 1.05 * (error / limit) ** 2
-        left = options.work_limit / max(1.0, plan.run.work)
+        left = options.work_limit * (_SHARE_WHEN_MIXED if statistics.mixed else 1.0) / max(1.0, plan.run.work)
         if not error > limit or plan.run.status.any() or left < 1.1:
             break
         rates, per_record = _extend(plan, rates, per_record, min(max(ratio, 1.25), 16.0, left))

@@ -137,8 +137,8 @@ class DelayLane(Lane):
 
 
 def _error_weights(tableau: Tableau) -> np.ndarray:
-    """(2, S): main and second error weights; without second ones the row is 0."""
-    return np.array([tableau.error, tableau.error_second or (0.0,) * tableau.stages])
+    """(1 or 2, S): the error weights, and the second ones if the method has them."""
+    return np.array([tableau.error, tableau.error_second] if tableau.error_second else [tableau.error])
 
 
 def _look_back_table(tableau: Tableau, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
