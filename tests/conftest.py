@@ -1,8 +1,11 @@
 """Shared by all tests: the slow tier, and a cache folder that tests never share with the user's measurements."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy: the arrays here are small, and idle threads that spin slow everything down
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

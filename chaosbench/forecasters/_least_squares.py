@@ -8,6 +8,7 @@ a further ridge costs a sixth of a factorisation, because both parts of [R; sqrt
 import numpy as np
 import scipy.linalg
 from scipy.linalg.lapack import dtpmqrt, dtpqrt
+from threadpoolctl import threadpool_limits
 
 _ROWS = 1024  # rows collected before they are folded in: enough for matrix-matrix speed
 _COLUMNS = 32  # columns that LAPACK treats at a time
@@ -81,10 +82,14 @@ def optimal_rank(values: np.ndarray, n_rows: int) -> int:
     return max(1, int(np.count_nonzero(possible > omega * np.median(possible))))
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")
 def _stacked(
     triangle: np.ndarray, projected: np.ndarray, below: np.ndarray, targets: np.ndarray, *, triangular: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return R and Q'Y of [triangle; below] with right-hand sides [projected; targets]; `triangular` says that `below` is one, too."""
+    """Return R and Q'Y of [triangle; below] with right-hand sides [projected; targets]; `triangular` says that `below` is one, too.
+
+    On one BLAS thread: the panels are too small to share (two threads took ten times as long), and the bits then do not depend on the cores.
+    """
     size = len(triangle)
     trapezoid = size if triangular else 0
     upper, reflectors, factors, _ = dtpqrt(trapezoid, min(_COLUMNS, size), triangle, np.asfortranarray(below))
