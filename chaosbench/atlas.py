@@ -1,7 +1,8 @@
 """Measure a system once and for all: regime, exponents, dimension, time scales and extent, as Facts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -137,13 +138,16 @@ def _facts(system: CompiledSystem, exponents: Exponents, extent: Attractor, tran
         lyapunov_time=1.0 / largest if largest > 3.0 * error else None,
         transient=transient,
         integrator=method_name(default_integrator(definition)),
-        method=(
-            f"{settings['method']}, rtol {settings['rtol']:g}, QR every {settings['interval']:g}; {settings['starts']} orbits, "
-            f"{settings['duration']:g} units of time in all"
-        ),
+        method=_method(settings),
         seed=seed,
         versions=settings["versions"],
     )
+
+
+def _method(settings: Mapping[str, Any]) -> str:
+    tolerance = "" if settings["rtol"] is None else f", rtol {settings['rtol']:g}"
+    orbits = f"{settings['starts']} orbits, {settings['duration']:g} units of time in all"
+    return f"{settings['method']}{tolerance}, QR every {settings['interval']:g}; {orbits}"
 
 
 def _tuple(values: np.ndarray) -> tuple[float, ...]:

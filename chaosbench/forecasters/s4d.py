@@ -180,7 +180,7 @@ class S4D(TorchForecaster):
         burn_in: int = 16,
         learning_rate: float = 1e-2,
         weight_decay: float = 0.01,
-        noise: float = 1e-3,
+        noise: float = 1e-2,
     ) -> None:
         super().__init__()
         positive({"width": width, "modes": modes, "layers": layers, "updates": updates, "batch": batch, "segment": segment, "carried": carried})

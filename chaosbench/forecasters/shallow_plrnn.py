@@ -167,7 +167,7 @@ class ShallowPLRNN(TorchForecaster):
         carried: int = 8,
         learning_rate: float = 1e-2,
         weight_decay: float = 0.0,
-        noise: float = 0.0,
+        noise: float = 3e-3,
     ) -> None:
         super().__init__()
         positive({"hidden": hidden, "updates": updates, "batch": batch, "segment": segment, "carried": carried})

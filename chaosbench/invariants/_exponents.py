@@ -237,9 +237,9 @@ def _settings(
         "intervals_per_record": per_record,
         "records": rates.shape[1],
         "duration": rates.shape[0] * rates.shape[1] * per_record * run.time_of(plan.interval),
-        "method": run.tableau.name if run.tableau is not None else "iteration",
-        "rtol": run.rtol,
-        "atol": run.atol,
+        "method": run.tableau.name if run.tableau is not None else "iterated map",
+        "rtol": run.rtol if run.tableau is not None else None,
+        "atol": run.atol if run.tableau is not None else None,
         "evaluations": run.evaluations,
         "versions": {name: version(name) for name in ("chaosbench", "numpy", "numba", "llvmlite")},
     }

@@ -19,7 +19,7 @@ SOURCE = (
 )
 METHOD = (
     "variational equations integrated beside the orbit, orthonormalised by modified Gram-Schmidt; mean over independent orbits, "
-    "standard error from batch means"
+    "standard error from the scatter of their means (fewer than 16 orbits: batch means)"
 )
 
 

@@ -72,9 +72,9 @@ def tangent_error(weights: np.ndarray, dimension: int, state: np.ndarray, contro
             if not square < np.inf:
                 return np.inf
             worst = max(worst, square)
-        elif not main == 0.0:
+        elif main != 0.0:
             return np.inf
-    return control[0] / control[2] * np.sqrt(worst)
+    return float(control[0] / control[2] * np.sqrt(worst))
 
 
 @driver
@@ -92,8 +92,8 @@ def flow_growth(
 ) -> int:
     """Carry a flow over logs.shape[0] records; return how it ended.
 
-    address: (value, step). order: of the error estimate; weights (1 or 2, S): see tangent_error. interval: time between orthonormalisations; steps are
-    stretched so that they end on it. control[0] is the step to try first and is left at the step to try next; control[3] is the step control's
+    address: (value, step). order: of the error estimate; weights (1 or 2, S): see tangent_error. interval: time between orthonormalisations; steps
+    are stretched so that they end on it. control[0] is the step to try first and is left at the step to try next; control[3] is the step control's
     memory of the last error.
     """
     state, parameters, control, past, work, out = buffers

@@ -42,7 +42,7 @@ def data(standardised: np.ndarray) -> Training:
 
 @pytest.fixture(scope="session")
 def trained(data: Training) -> ShallowPLRNN:
-    model = ShallowPLRNN(updates=1000)
+    model = ShallowPLRNN()
     model.fit(data, seed=0)
     return model
 
@@ -51,9 +51,7 @@ def trained(data: Training) -> ShallowPLRNN:
 def test_one_step_by_hand(clipped: bool, expected: float) -> None:
     # z = 1 forced half way to 3: 2. A z = 1; W2 z = 0.4; relu(0.4 + 0.5) = 0.9, clipped minus 0.4: 0.5; W1 = 1, h1 = -0.05
     one = torch.ones(1, dtype=torch.float64)
-    states = forced_states(
-        one[None], 3 * one[None, None], 0.5 * one, 0.5 * one, one[None], 0.2 * one[None], -0.05 * one, 0.5 * one, clipped
-    )
+    states = forced_states(one[None], 3 * one[None, None], 0.5 * one, 0.5 * one, one[None], 0.2 * one[None], -0.05 * one, 0.5 * one, clipped)
     assert states.item() == pytest.approx(expected, abs=1e-15)
 
 
@@ -91,29 +89,30 @@ def test_power_iteration_finds_the_spectral_norm() -> None:
 
 
 @pytest.mark.parametrize("clipped", [True, False])
-def test_enough_forcing_bounds_every_product_of_training_jacobians(clipped: bool) -> None:
+def test_enough_forcing_bounds_every_product_of_training_jacobians(clipped: bool, data: Training) -> None:
     # d z_{t+1} / d z_t = (1 - alpha) J(z~_t); with alpha = 1 - 1 / sigma_max each factor has norm at most 1, and so has every product
-    A, W1, W2, h1, h2 = weights(3, 30, scale=1.5)
-    signal = torch.randn(200, 3, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
-    alpha, largest = 0.5, 0.0
-    for _ in range(20):  # sigma_max is taken over the states that forcing with this alpha visits
-        z, points = signal[0], []
-        for t in range(200):
-            z = (1 - alpha) * z + alpha * signal[t]
-            points.append(z)
-            z = forced_states(z[None], z[None, None], torch.ones(3, dtype=torch.float64), A, W1, W2, h1, h2, clipped)[0, 0]
-        matrices = jacobians(torch.stack(points), A, W1, W2, h2, clipped)
+    model = ShallowPLRNN(extra_latents=0, hidden=50, updates=300, clipped=clipped)
+    model.fit(data, seed=0)
+    assert isinstance(model._network, _Network)
+    loop = model._network.closed_loop()
+    signal = torch.as_tensor(data.states[0][:200])
+    alpha = 0.0
+    for _ in range(20):  # sigma_max is taken over the states that forcing with this alpha visits, so alpha is found by iteration
+        points = [signal[0]]
+        for t in range(1, 200):
+            points.append((1 - alpha) * loop.step(points[-1][None])[0] + alpha * signal[t])
+        matrices = jacobians(torch.stack(points), loop._A, loop._W1.T, loop._W2.T, loop._h2, clipped)
         largest = float(torch.linalg.matrix_norm(matrices, 2).max())
         if alpha >= 1.0 - 1.0 / largest:
             break
         alpha = 1.0 - 1.0 / largest
-    assert largest > 1.0  # otherwise nothing is tested
+    assert alpha >= 1.0 - 1.0 / largest > 0.0  # found, and something is tested
     product = torch.eye(3, dtype=torch.float64)
     free = torch.eye(3, dtype=torch.float64)
     for matrix in matrices:
         product, free = (1 - alpha) * matrix @ product, matrix @ free
         assert float(torch.linalg.matrix_norm(product, 2)) <= 1.0 + 1e-6
-    assert float(torch.linalg.matrix_norm(free, 2)) > 1e3  # without forcing the same product grows
+    assert float(torch.linalg.matrix_norm(free, 2)) > 5.0  # without forcing the same product grows: 200 steps are 3.6 Lyapunov times
 
 
 @pytest.mark.slow
@@ -142,20 +141,27 @@ def _check_bounded(steps: int) -> None:
             assert torch.all(state.abs() <= bound * (1 + 1e-12))
 
 
+def wanted_forcing(model: _Network, signal: torch.Tensor) -> float:
+    """Return max(0, 1 - 1/kappa), kappa by singular values; signal (T, B, D)."""
+    with torch.no_grad():
+        norms = torch.linalg.matrix_norm(model.jacobians(signal[1:]), 2)
+    return max(0.0, 1.0 - 1.0 / float(norms.log().mean(0).exp().max()))
+
+
 def test_the_forcing_rises_at_once_and_falls_slowly() -> None:
     model = network(latent=3, alpha=None)
     signal = torch.randn(10, 4, 3, generator=torch.Generator().manual_seed(3))
     assert float(model.alpha) == 1.0
-    kappa = spectral_norms(model.jacobians(signal[1:]), 10).log().mean(0).exp().max()
-    wanted = max(0.0, 1.0 - 1.0 / float(kappa))
     model._adapt(signal)
-    assert float(model.alpha) == pytest.approx(0.99 + 0.01 * wanted, rel=1e-6)
+    assert float(model.alpha) == pytest.approx(0.99 + 0.01 * wanted_forcing(model, signal), rel=1e-4)
     with torch.no_grad():
         model.alpha.fill_(0.0)
+        model.raw_A.fill_(1.5)  # A = 0.905
         model.W1.mul_(50.0)
-    kappa = spectral_norms(model.jacobians(signal[1:]), 10).log().mean(0).exp().max()
     model._adapt(signal)
-    assert float(model.alpha) == pytest.approx(1.0 - 1.0 / float(kappa), rel=1e-6)
+    wanted = wanted_forcing(model, signal)
+    assert wanted > 0.1
+    assert float(model.alpha) == pytest.approx(wanted, rel=2e-3)  # ten power iterations in float32
 
 
 @pytest.mark.parametrize("latent", [3, 5])
@@ -181,7 +187,7 @@ def test_the_trained_network_is_chaotic_as_the_system_is(trained: ShallowPLRNN, 
     assert 0.5 < np.mean(growth) / DT < 1.3  # Lorenz: 0.906; 3000 steps are 54 Lyapunov times
 
 
-def test_a_short_training_already_forecasts_a_lyapunov_time(
+def test_the_defaults_forecast_more_than_a_lyapunov_time_and_a_half(
     trained: ShallowPLRNN,
     standardised: np.ndarray,
     prediction_times: Callable[[np.ndarray, np.ndarray], np.ndarray],
@@ -189,12 +195,12 @@ def test_a_short_training_already_forecasts_a_lyapunov_time(
 ) -> None:
     scale = lorenz_windows[:6].reshape(-1, 3).std(axis=0)
     forecast = trained.forecast(standardised[:, :100], 884)[:, 0]
-    assert np.median(prediction_times(forecast - standardised[:, 100:], scale)[10:]) > 1.0
+    assert np.median(prediction_times(forecast - standardised[:, 100:], scale)[10:]) > 1.5
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_the_defaults_forecast_more_than_a_lyapunov_time_and_a_half(
+@pytest.mark.parametrize("seed", [1, 2])
+def test_other_seeds_forecast_as_long(
     seed: int,
     data: Training,
     standardised: np.ndarray,
