@@ -1,0 +1,322 @@
+"""The shared training loop: which samples it reads, what it selects by, when it stops, and that the same seed gives the same bits."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from chaosbench.catalogue import load, names
+from chaosbench.errors import ForecasterError
+from chaosbench.forecasters import _training
+from chaosbench.forecasters._segments import Segments, increment_size
+from chaosbench.forecasters._torch_forecaster import TorchForecaster
+from chaosbench.forecasters._torch_loop import TorchLoop, one_thread, rowwise_linear
+from chaosbench.forecasters._training import Recipe, Trainable, TrainingReport, torch_generator, train
+from chaosbench.forecasters._valid_time import Windows, cut_windows, valid_steps
+from chaosbench.forecasters.base import Budget, Problem, Training
+
+CPU = torch.device("cpu")
+TRAINED = [name for name in names("forecasters") if issubclass(load("forecasters", name), TorchForecaster)]
+
+
+class Growth(TorchLoop):
+    """x_{t+1} = factor x_t."""
+
+    def __init__(self, factor: Tensor) -> None:
+        self.factor, self.dimension, self.observed, self.device = factor.detach().double(), 1, 1, factor.device
+
+    def start(self, context: Tensor) -> Tensor:
+        return context[:, -1]
+
+    def step(self, state: Tensor) -> Tensor:
+        return state * self.factor
+
+    def step_tangents(self, state: Tensor, tangents: Tensor) -> tuple[Tensor, Tensor]:
+        return state * self.factor, tangents * self.factor
+
+    def observe(self, state: Tensor) -> Tensor:
+        return state
+
+
+class Scalar(Trainable):
+    """Learns the factor of x_{t+1} = factor x_t; remembers what the loop gave it."""
+
+    def __init__(self, start: float = 0.0) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.tensor([start]))
+        self.states: list[Tensor | None] = []
+
+    def groups(self) -> list[tuple[list[nn.Parameter], float, bool]]:
+        return [([self.factor], 1.0, True)]
+
+    def segment_loss(self, inputs: Tensor, targets: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        self.states.append(state)
+        return (inputs * self.factor - targets).square().mean(), inputs[:, -1] * self.factor
+
+    def closed_loop(self) -> Growth:
+        return Growth(self.factor)
+
+
+class Scaler(TorchForecaster):
+    """The smallest forecaster on the loop."""
+
+    rollout = "recurrent"
+    source = "a test"
+
+    def _recipe(self) -> Recipe:
+        return Recipe(updates=40, batch=4, segment=8, carried=2, learning_rate=0.1, noise=0.01)
+
+    def _untrained(self, states: list[np.ndarray], draws: torch.Generator) -> Scalar:
+        return Scalar(float(torch.rand(1, generator=draws)))
+
+
+def decays(factor: float = 0.9, length: int = 120, n: int = 2) -> list[np.ndarray]:
+    return [(n + 1.0) * factor ** np.arange(length)[:, None] for n in range(n)]
+
+
+def recipe(**changes: Any) -> Recipe:
+    return Recipe(**({"updates": 60, "batch": 4, "segment": 8, "carried": 2, "learning_rate": 0.1} | changes))
+
+
+def finished(model: Scalar, settings: Recipe, *, seed: int = 0, budget: Budget | None = None, windows: Windows | None = None) -> TrainingReport:
+    return train(model, decays(), windows, settings, seed=seed, budget=budget)
+
+
+def test_a_run_is_contiguous_and_stays_in_one_trajectory() -> None:
+    series = [np.arange(0.0, 50.0)[:, None], np.arange(1000.0, 1030.0)[:, None], np.arange(5000.0, 5005.0)[:, None]]
+    segments = Segments(series, length=6, carried=2, device=CPU, dtype=torch.float64)
+    assert segments.carried == 2  # the last trajectory is too short for any run: 80 of 85 samples stay usable
+    runs = segments.draw(500, torch_generator(0, "test"))
+    assert runs.shape == (500, 13, 1)
+    assert torch.all(runs.diff(dim=1) == 1.0)
+    starts = set(runs[:, 0, 0].tolist())
+    assert starts == set(range(38)) | set(range(1000, 1018))  # 50 - 12 and 30 - 12 starts, the last run ends on the last sample
+
+
+def test_runs_are_shortened_until_nine_tenths_of_the_samples_are_usable() -> None:
+    series = [np.zeros((20, 1)), np.zeros((60, 1))]
+    # four segments of 8 need 33 samples: 60 of 80 usable; two need 17: all
+    assert Segments(series, length=8, carried=4, device=CPU, dtype=torch.float64).carried == 2
+
+
+def test_increments_are_measured_component_by_component() -> None:
+    # steps 3, 4 have root mean square sqrt(12.5); a component at rest counts as 1
+    assert increment_size([np.array([[0.0, 7.0], [3.0, 7.0], [7.0, 7.0]])]) == pytest.approx([math.sqrt(12.5), 1.0])
+
+
+def test_valid_steps_counts_leads_up_to_the_first_error_above_the_threshold() -> None:
+    # truth 1, model 1.1^lead: errors 0.1, 0.21, 0.331, 0.4641 -> 3 valid leads; from 0 the model is right for all 50
+    context, truth = torch.ones(2, 3, 1, dtype=torch.float64), torch.ones(2, 50, 1, dtype=torch.float64)
+    context[1], truth[1] = 0.0, 0.0
+    assert valid_steps(Growth(torch.tensor([1.1])), Windows(context, truth)) == (3 + 50) / 2
+    assert valid_steps(Growth(torch.tensor([math.nan])), Windows(context, truth)) == 0.0
+
+
+def test_an_error_that_returns_below_the_threshold_does_not_count_again() -> None:
+    truth = torch.ones(1, 90, 1, dtype=torch.float64)
+    truth[0, 40] = 3.0
+    assert valid_steps(Growth(torch.tensor([1.0])), Windows(torch.ones(1, 1, 1, dtype=torch.float64), truth)) == 40.0
+
+
+def test_windows_are_cut_whole_and_evenly_from_every_series() -> None:
+    series = [np.arange(0.0, 300.0)[:, None], np.arange(1000.0, 1200.0)[:, None]]
+    windows = cut_windows(series, CPU)
+    assert windows is not None
+    # shortest 200: context min(64, 50) = 50, horizon (200 - 50 + 1) // 2 = 75; 16 windows each
+    assert windows.context.shape == (32, 50, 1)
+    assert windows.truth.shape == (32, 75, 1)
+    assert torch.all(torch.cat((windows.context, windows.truth), 1).diff(dim=1) == 1.0)
+    assert windows.truth[15, -1, 0] == 299.0
+    assert windows.truth[31, -1, 0] == 1199.0
+    assert cut_windows([], CPU) is None
+
+
+def test_the_loop_learns_and_hands_the_state_on_within_a_row_only() -> None:
+    model = Scalar()
+    report = finished(model, recipe(updates=200))
+    assert float(model.factor.detach()) == pytest.approx(0.9, abs=1e-3)
+    assert report.stopped == "planned"
+    assert report.updates == report.planned == report.best_update == 200
+    assert math.isnan(report.valid_steps)
+    assert [state is None for state in model.states[:4]] == [True, False, True, False]
+    assert not any(state.requires_grad for state in model.states if state is not None)
+    assert [update for update, _, _ in report.history] == [25, 50, 75, 100, 125, 150, 175, 200]
+
+
+def test_an_odd_number_of_updates_ends_in_the_middle_of_a_row() -> None:
+    assert finished(Scalar(), recipe(updates=7)).updates == 7
+
+
+def test_the_learning_rate_warms_up_and_follows_the_cosine_to_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates: list[float] = []
+    original = torch.optim.AdamW.step
+
+    def recorded(self: torch.optim.AdamW, closure: None = None) -> None:
+        rates.append(self.param_groups[0]["lr"])
+        original(self, closure)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", recorded)
+    finished(Scalar(), recipe(updates=100, warm_up=10))
+    expected = [0.1 * min(1.0, (n + 1) / 10) * 0.5 * (1.0 + math.cos(math.pi * n / 100)) for n in range(100)]
+    np.testing.assert_allclose(rates, expected, rtol=1e-12)
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, objectives: list[float]) -> Windows:
+    """Replace the objective by a list of values, one an evaluation."""
+    values = iter(objectives)
+    monkeypatch.setattr(_training, "valid_steps", lambda loop, windows: next(values))
+    return Windows(torch.zeros(1, 1, 1), torch.zeros(1, 1, 1))
+
+
+def test_the_best_settled_weights_are_kept_and_a_tie_goes_to_the_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    windows = scripted(monkeypatch, [9.0, 1.0, 1.0, 1.0, 1.0, 5.0, 5.0, 4.0])  # evaluations at 10, 20, ..., 80; settled from 60 on
+    report = finished(Scalar(), recipe(updates=80), windows=windows)
+    assert (report.best_update, report.valid_steps) == (70, 5.0)
+
+
+def test_the_kept_weights_are_those_of_the_best_update(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[float] = []
+
+    def objective(loop: Growth, windows: Windows) -> float:
+        seen.append(float(loop.factor))
+        return -abs(len(seen) - 7)  # the seventh of eight is best
+
+    monkeypatch.setattr(_training, "valid_steps", objective)
+    model = Scalar()
+    finished(model, recipe(updates=80), windows=Windows(torch.zeros(1, 1, 1), torch.zeros(1, 1, 1)))
+    assert float(model.factor.detach()) == seen[6] != seen[7]
+
+
+def test_patience_stops_after_that_many_evaluations_without_improvement(monkeypatch: pytest.MonkeyPatch) -> None:
+    windows = scripted(monkeypatch, [3.0, 2.0, 1.0, 0.0])
+    report = finished(Scalar(), recipe(updates=80, schedule="plateau", patience=2), windows=windows)
+    assert (report.stopped, report.updates, report.best_update) == ("patience", 30, 10)
+
+
+def test_the_plateau_schedule_halves_the_rate_when_nothing_improves(monkeypatch: pytest.MonkeyPatch) -> None:
+    windows = scripted(monkeypatch, [3.0, 2.0, 4.0, 4.0, 3.0, 3.0, 5.0, 5.0])
+    rates: list[float] = []
+    original = torch.optim.AdamW.step
+
+    def recorded(self: torch.optim.AdamW, closure: None = None) -> None:
+        rates.append(self.param_groups[0]["lr"])
+        original(self, closure)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", recorded)
+    finished(Scalar(), recipe(updates=80, schedule="plateau", warm_up=1), windows=windows)
+    assert rates[::10] == pytest.approx([0.1, 0.1, 0.05, 0.05, 0.05, 0.025, 0.0125, 0.0125])
+
+
+def test_a_spent_budget_stops_the_loop_and_is_reported() -> None:
+    report = finished(Scalar(), recipe(updates=100_000), budget=Budget(seconds=0.0))
+    assert (report.stopped, report.updates, report.planned) == ("budget", 1, 100_000)
+
+
+def test_a_diverged_training_keeps_the_last_finite_weights() -> None:
+    class Breaks(Scalar):
+        def segment_loss(self, inputs: Tensor, targets: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+            loss, after = super().segment_loss(inputs, targets, state)
+            return loss * (math.nan if len(self.states) > 15 else 1.0), after
+
+    model = Breaks()
+    report = finished(model, recipe(updates=80))
+    assert (report.stopped, report.updates, report.best_update) == ("diverged", 20, 10)
+    assert torch.isfinite(model.factor).all()
+
+
+def test_progress_is_told_with_the_fraction_done() -> None:
+    told: list[tuple[float, str]] = []
+    finished(Scalar(), recipe(updates=16), budget=Budget(progress=lambda done, sentence: told.append((done, sentence))))
+    assert [done for done, _ in told] == [n / 8 for n in range(1, 9)]
+    assert "update 16 of 16" in told[-1][1]
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others() -> None:
+    factors = []
+    for seed in (1, 1, 2):
+        model = Scalar()
+        finished(model, recipe(noise=0.1), seed=seed)
+        factors.append(float(model.factor.detach()))
+    assert factors[0] == factors[1] != factors[2]
+
+
+def test_the_global_generator_and_the_number_of_threads_are_left_alone() -> None:
+    before, threads = torch.get_rng_state(), torch.get_num_threads()
+    model = Scaler()
+    model.fit(Training(decays(), 0.1), seed=0)
+    model.forecast(np.ones((2, 5, 1)), 3)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.get_num_threads() == threads
+    with pytest.raises(KeyError), one_thread():
+        assert torch.get_num_threads() == 1
+        raise KeyError
+    assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_results_do_not_depend_on_the_number_of_threads(name: str) -> None:
+    series = [np.random.default_rng(0).normal(size=(600, 3)).cumsum(0) / 10]
+    answers = []
+    before = torch.get_num_threads()
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        model = load("forecasters", name)(updates=6)
+        model.fit(Training(series, 0.1), seed=0)
+        answers.append(model.forecast(series[0][None, :50], 20))
+    torch.set_num_threads(before)
+    np.testing.assert_array_equal(*answers)
+
+
+def test_rows_of_a_product_do_not_depend_on_their_company_or_place() -> None:
+    draws = torch.Generator().manual_seed(0)
+    for inner, outer in ((3, 64), (64, 128), (64, 3), (6, 100), (100, 6), (103, 43)):
+        rows = torch.randn(101, inner, generator=draws, dtype=torch.float64)
+        weight, bias = torch.randn(inner, outer, generator=draws, dtype=torch.float64), torch.randn(outer, generator=draws, dtype=torch.float64)
+        whole = rowwise_linear(rows, weight, bias)
+        np.testing.assert_allclose(whole, rows @ weight + bias, rtol=1e-12, atol=1e-12)
+        for first, last in ((0, 1), (7, 8), (3, 11), (50, 101)):
+            np.testing.assert_array_equal(rowwise_linear(rows[first:last], weight, bias), whole[first:last])
+
+
+def test_without_validation_data_the_tails_are_held_out() -> None:
+    model = Scaler()
+    model.fit(Training(decays(), 0.1), seed=0)
+    assert model.training_report is not None
+    assert model.training_report.valid_steps > 0.0
+    assert model.n_parameters == 1
+
+
+def test_the_map_and_the_forecast_are_one_function() -> None:
+    model = Scaler()
+    model.fit(Training(decays(), 0.1), seed=0)
+    chart = model.as_map()
+    state = chart.start(np.full((4, 1), 2.0))
+    seen = []
+    for _ in range(5):
+        state, tangents = chart.step_tangents(state, np.ones((2, 1)))
+        seen.append(chart.observe(state))
+    np.testing.assert_array_equal(model.forecast(np.full((1, 4, 1), 2.0), 5)[0, 0], seen)
+    assert chart.dt == 0.1
+    assert tangents.shape == (2, 1)
+    assert chart.step_tangents(state, np.empty((0, 1)))[1].shape == (0, 1)
+
+
+def test_an_unknown_device_and_too_short_data_are_refused() -> None:
+    with pytest.raises(ForecasterError, match="device = 'abacus'"):
+        Scaler().fit(Training(decays(), 0.1), seed=0, device="abacus")
+    with pytest.raises(ForecasterError, match="needs 9"):
+        Scaler().fit(Training(decays(length=8), 0.1), seed=0)
+    assert Scaler().unsupported(Problem(1, 0.1, 5, 5, 17)) is not None
+    assert Scaler().unsupported(Problem(1, 0.1, 5, 5, 18)) is None
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_cuda_device_gives_finite_forecasts(name: str) -> None:
+    series = [np.random.default_rng(0).normal(size=(600, 3)).cumsum(0) / 10]
+    model = load("forecasters", name)(updates=20)
+    model.fit(Training(series, 0.1), seed=0, device="cuda")
+    assert np.isfinite(model.forecast(series[0][None, :50], 5)).all()
