@@ -1,7 +1,8 @@
 """A fitted torch model with its output fed back: many windows as rows of one state, in float64 on one device.
 
-Rows are independent bit for bit on the CPU: every product with a weight matrix is one small product a row (`rowwise_linear`), because an
-ordinary matrix product chooses its kernel, and with it the order of its additions, by the number of rows.
+Rows are independent bit for bit on the CPU: every product with a weight matrix is one small product a row (`RowwiseLinear`), because an ordinary
+matrix product chooses its kernel, and with it the order of its additions, by the number of rows. For the same reason functions of one entry act on
+sizes that fill whole vector registers, or are single correctly rounded operations: torch treats what is left over by other code.
 """
 
 from abc import ABC, abstractmethod
@@ -9,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+_LINE = 8  # float64 numbers in a cache line
 
 
 class TorchLoop(ABC):
@@ -44,10 +47,26 @@ class TorchLoop(ABC):
         """Return the observation (W, D) of a state (W, S)."""
 
 
-def rowwise_linear(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Return rows (W, K) times weight (K, N) plus bias (N,) or (W, N), each row alone: no row depends on how many others there are."""
-    count = rows.shape[0]
-    return torch.baddbmm(bias.expand(count, -1)[:, None, :], rows[:, None, :], weight.expand(count, -1, -1))[:, 0]
+class RowwiseLinear:
+    """rows (W, K) times weight (K, N) plus bias (N,), each row alone and each laid out alike.
+
+    Sizes are padded to whole cache lines and rows copied, because the library's vector product also chooses its order of additions by the alignment
+    of its arguments: without that, rows of odd length differ in their last bit with their place in the batch.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
+        inner, self.outer = weight.shape
+        self._extra = -inner % _LINE
+        self._weight = nn.functional.pad(weight, (0, -self.outer % _LINE, 0, self._extra)).contiguous()
+        given = weight.new_zeros(self.outer) if bias is None else bias
+        self._bias = nn.functional.pad(given, (0, -self.outer % _LINE))
+
+    def __call__(self, rows: Tensor, shares: Tensor | None = None) -> Tensor:
+        """Return (W, N); shares (W, 1): how much of the bias each row gets, default all."""
+        count = rows.shape[0]
+        bias = self._bias.expand(count, -1) if shares is None else shares * self._bias
+        aligned = nn.functional.pad(rows, (0, self._extra))  # copies even when there is nothing to add
+        return torch.baddbmm(bias[:, None, :], aligned[:, None, :], self._weight.expand(count, -1, -1))[:, 0, : self.outer]
 
 
 def advance(loop: TorchLoop, state: Tensor, steps: int) -> tuple[Tensor, Tensor]:

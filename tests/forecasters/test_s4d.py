@@ -166,7 +166,7 @@ def test_too_little_training_data_is_refused() -> None:
     assert S4D().unsupported(Problem(3, DT, 10, 10, 5000)) is None
 
 
-@pytest.mark.parametrize("options", [{"width": 0}, {"modes": 2.5}, {"burn_in": 32}])
+@pytest.mark.parametrize("options", [{"width": 0}, {"width": 40}, {"modes": 2.5}, {"burn_in": 32}])
 def test_options_out_of_range_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ForecasterError):
         S4D(**options)

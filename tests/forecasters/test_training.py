@@ -8,18 +8,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from chaosbench.catalogue import load, names
 from chaosbench.errors import ForecasterError
 from chaosbench.forecasters import _training
-from chaosbench.forecasters._segments import Segments, increment_size
 from chaosbench.forecasters._torch_forecaster import TorchForecaster
-from chaosbench.forecasters._torch_loop import TorchLoop, one_thread, rowwise_linear
-from chaosbench.forecasters._training import Recipe, Trainable, TrainingReport, torch_generator, train
+from chaosbench.forecasters._torch_loop import TorchLoop
+from chaosbench.forecasters._training import Recipe, Trainable, TrainingReport, train
 from chaosbench.forecasters._valid_time import Windows, cut_windows, valid_steps
 from chaosbench.forecasters.base import Budget, Problem, Training
 
 CPU = torch.device("cpu")
-TRAINED = [name for name in names("forecasters") if issubclass(load("forecasters", name), TorchForecaster)]
 
 
 class Growth(TorchLoop):
@@ -83,28 +80,6 @@ def recipe(**changes: Any) -> Recipe:
 
 def finished(model: Scalar, settings: Recipe, *, seed: int = 0, budget: Budget | None = None, windows: Windows | None = None) -> TrainingReport:
     return train(model, decays(), windows, settings, seed=seed, budget=budget)
-
-
-def test_a_run_is_contiguous_and_stays_in_one_trajectory() -> None:
-    series = [np.arange(0.0, 50.0)[:, None], np.arange(1000.0, 1030.0)[:, None], np.arange(5000.0, 5005.0)[:, None]]
-    segments = Segments(series, length=6, carried=2, device=CPU, dtype=torch.float64)
-    assert segments.carried == 2  # the last trajectory is too short for any run: 80 of 85 samples stay usable
-    runs = segments.draw(500, torch_generator(0, "test"))
-    assert runs.shape == (500, 13, 1)
-    assert torch.all(runs.diff(dim=1) == 1.0)
-    starts = set(runs[:, 0, 0].tolist())
-    assert starts == set(range(38)) | set(range(1000, 1018))  # 50 - 12 and 30 - 12 starts, the last run ends on the last sample
-
-
-def test_runs_are_shortened_until_nine_tenths_of_the_samples_are_usable() -> None:
-    series = [np.zeros((20, 1)), np.zeros((60, 1))]
-    # four segments of 8 need 33 samples: 60 of 80 usable; two need 17: all
-    assert Segments(series, length=8, carried=4, device=CPU, dtype=torch.float64).carried == 2
-
-
-def test_increments_are_measured_component_by_component() -> None:
-    # steps 3, 4 have root mean square sqrt(12.5); a component at rest counts as 1
-    assert increment_size([np.array([[0.0, 7.0], [3.0, 7.0], [7.0, 7.0]])]) == pytest.approx([math.sqrt(12.5), 1.0])
 
 
 def test_valid_steps_counts_leads_up_to_the_first_error_above_the_threshold() -> None:
@@ -250,35 +225,6 @@ def test_the_global_generator_and_the_number_of_threads_are_left_alone() -> None
     model.forecast(np.ones((2, 5, 1)), 3)
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.get_num_threads() == threads
-    with pytest.raises(KeyError), one_thread():
-        assert torch.get_num_threads() == 1
-        raise KeyError
-    assert torch.get_num_threads() == threads
-
-
-@pytest.mark.parametrize("name", TRAINED)
-def test_results_do_not_depend_on_the_number_of_threads(name: str) -> None:
-    series = [np.random.default_rng(0).normal(size=(600, 3)).cumsum(0) / 10]
-    answers = []
-    before = torch.get_num_threads()
-    for threads in (1, 2):
-        torch.set_num_threads(threads)
-        model = load("forecasters", name)(updates=6)
-        model.fit(Training(series, 0.1), seed=0)
-        answers.append(model.forecast(series[0][None, :50], 20))
-    torch.set_num_threads(before)
-    np.testing.assert_array_equal(*answers)
-
-
-def test_rows_of_a_product_do_not_depend_on_their_company_or_place() -> None:
-    draws = torch.Generator().manual_seed(0)
-    for inner, outer in ((3, 64), (64, 128), (64, 3), (6, 100), (100, 6), (103, 43)):
-        rows = torch.randn(101, inner, generator=draws, dtype=torch.float64)
-        weight, bias = torch.randn(inner, outer, generator=draws, dtype=torch.float64), torch.randn(outer, generator=draws, dtype=torch.float64)
-        whole = rowwise_linear(rows, weight, bias)
-        np.testing.assert_allclose(whole, rows @ weight + bias, rtol=1e-12, atol=1e-12)
-        for first, last in ((0, 1), (7, 8), (3, 11), (50, 101)):
-            np.testing.assert_array_equal(rowwise_linear(rows[first:last], weight, bias), whole[first:last])
 
 
 def test_without_validation_data_the_tails_are_held_out() -> None:
@@ -311,12 +257,3 @@ def test_an_unknown_device_and_too_short_data_are_refused() -> None:
         Scaler().fit(Training(decays(length=8), 0.1), seed=0)
     assert Scaler().unsupported(Problem(1, 0.1, 5, 5, 17)) is not None
     assert Scaler().unsupported(Problem(1, 0.1, 5, 5, 18)) is None
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("name", TRAINED)
-def test_a_cuda_device_gives_finite_forecasts(name: str) -> None:
-    series = [np.random.default_rng(0).normal(size=(600, 3)).cumsum(0) / 10]
-    model = load("forecasters", name)(updates=20)
-    model.fit(Training(series, 0.1), seed=0, device="cuda")
-    assert np.isfinite(model.forecast(series[0][None, :50], 5)).all()
