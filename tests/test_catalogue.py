@@ -1,9 +1,12 @@
 """Plug-ins are found by file stem, entry point and path; mistakes name the nearest thing."""
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from chaosbench import catalogue
 from chaosbench.catalogue import PLUGIN_KINDS, load, names, system_file, system_files
 from chaosbench.errors import CatalogueError
 
@@ -61,3 +64,42 @@ def test_a_missing_path_is_named(tmp_path: Path) -> None:
 def test_an_unknown_kind_lists_the_kinds() -> None:
     with pytest.raises(CatalogueError, match="kinds are integrators, invariants, forecasters, metrics"):
         names("oracles")
+
+
+@pytest.fixture
+def installed_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A package of somebody else's on the path, with entry points for a forecaster and a folder of systems."""
+    (tmp_path / "other_models.py").write_text(ONE_FORECASTER.format(name="Other"))
+    (tmp_path / "other_systems" / "maps").mkdir(parents=True)
+    (tmp_path / "other_systems" / "__init__.py").touch()
+    shutil.copyfile(system_file("henon"), tmp_path / "other_systems" / "maps" / "borrowed.toml")
+    info = tmp_path / "other-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+    points = "[chaosbench.forecasters]\nother = other_models:Other\n[chaosbench.systems]\nothers = other_systems\n"
+    (info / "entry_points.txt").write_text(points)
+    monkeypatch.syspath_prepend(tmp_path)
+    for remembered in (catalogue._sources, catalogue._system_folders):
+        remembered.cache_clear()
+    yield tmp_path
+    monkeypatch.undo()
+    for remembered in (catalogue._sources, catalogue._system_folders):
+        remembered.cache_clear()
+
+
+def test_a_forecaster_of_another_package_is_found_by_its_entry_point(installed_package: Path) -> None:
+    assert "other" in names("forecasters")
+    assert load("forecasters", "other").__name__ == "Other"
+
+
+def test_systems_of_another_package_are_found_by_their_entry_point(installed_package: Path) -> None:
+    assert system_file("borrowed") == installed_package / "other_systems" / "maps" / "borrowed.toml"
+
+
+def test_an_entry_point_that_hides_a_name_names_both(installed_package: Path) -> None:
+    points = installed_package / "other-1.0.dist-info" / "entry_points.txt"
+    known = names("metrics")[0]
+    points.write_text(f"[chaosbench.metrics]\n{known} = other_models:Other\n")
+    catalogue._sources.cache_clear()
+    with pytest.raises(CatalogueError, match=f"entry point '{known}' .* hides .*{known}.py; rename it"):
+        names("metrics")
