@@ -2,7 +2,6 @@
 
 import inspect
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from chaosbench import __version__
 from chaosbench.catalogue import data_folder
 from chaosbench.errors import RecordError
+from chaosbench.folders import write_whole
 from chaosbench.ranking import Comparison, compare, rank, table
 from chaosbench.records import Record, write_record
 from chaosbench.suites import metric_from
@@ -38,9 +38,7 @@ def build_page(records: Sequence[Record], folder: str | Path, data: Mapping[str,
     environment = Environment(loader=FileSystemLoader(source), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
     embedded = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False).replace("</", "<\\/")
     page = environment.get_template("index.html").render(data=data, embedded=embedded, version=__version__)
-    temporary = target / ".index.html.partial"
-    temporary.write_text(page, encoding="utf-8")
-    shutil.move(temporary, target / "index.html")
+    write_whole(target / "index.html", page)
     return target / "index.html"
 
 

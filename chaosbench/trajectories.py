@@ -102,7 +102,7 @@ def _trust_horizon(request: Request, initial: InitialState, times: np.ndarray, s
     best = max((method for method in others if request.system.definition.kind in method.kinds), key=lambda method: method.order)
     second = best().solve(request.system, initial, times, parameters=request.rows, rtol=request.rtol / 10, atol=request.atol / 10, threads=threads)
     scale = np.nanstd(states, axis=1, keepdims=True) + 1e-300
-    apart = ~(np.nanmax(np.abs(states - second.states) / scale, axis=2) <= _AGREEMENT)
+    apart = ~(np.max(np.abs(states - second.states) / scale, axis=2) <= _AGREEMENT)
     return np.asarray(np.where(apart.any(axis=1), times[np.maximum(np.argmax(apart, axis=1) - 1, 0)], times[-1]))
 
 
@@ -122,6 +122,7 @@ def _dataset(
         period = request.system.periods[index]
         column = states[:, :, index]
         column -= np.floor(column / period) * period
+        column[column >= period] = 0.0  # an angle just below 0 rounds up to the period
     variables: dict[str, object] = {
         "state": (("trajectory", "time", "component"), states),
         "initial": (("trajectory", "component"), initial.states),

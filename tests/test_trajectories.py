@@ -64,6 +64,19 @@ def test_angles_are_stored_wrapped() -> None:
             assert states[:, :, index].max() < definition.periods[index]
 
 
+def test_a_certified_trajectory_that_ends_early_is_trusted_up_to_there_at_most() -> None:
+    runaway = system_from({"x": "x*x"}, initial={"centre": [1.0], "spread": 0.0}, name="runaway")
+    dataset = simulate(runaway, n_trajectories=1, n_samples=30, seed=0, dt=0.1, transient=0.0, certify=True)
+    assert dataset["status"].values[0] != 0
+    assert dataset["trust_horizon"].values[0] < 1.0  # x = 1/(1 - t)
+
+
+def test_an_angle_just_below_zero_is_stored_as_zero() -> None:
+    creeping = system_from({"x": "0*x - 1e-18"}, initial={"points": [[0.0]]}, state={"x": {"meaning": "angle", "period": "2*pi"}}, name="creeping")
+    states = simulate(creeping, n_trajectories=1, n_samples=3, seed=0, dt=0.1, transient=0.0)["state"].values
+    assert (states < 2 * np.pi).all()
+
+
 def test_delay_datasets_carry_their_history() -> None:
     dataset = simulate(system("mackey_glass"), n_trajectories=2, n_samples=30, seed=0)
     assert dataset["history"].dims == ("trajectory", "lag", "component")

@@ -18,8 +18,8 @@ def record(request: pytest.FixtureRequest) -> Record:
 
 
 def test_its_suite_is_known_and_unchanged(record: Record) -> None:
-    if record.identity["suite"] in suite_names():
-        assert record.identity["suite_sha256"] == read_suite(record.identity["suite"]).sha256
+    assert record.identity["suite"] in suite_names()
+    assert record.identity["suite_sha256"] == read_suite(record.identity["suite"]).sha256
 
 
 def test_every_value_follows_from_its_per_window_scores(record: Record) -> None:
