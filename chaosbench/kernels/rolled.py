@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from chaosbench.kernels.control import counted
 from chaosbench.kernels.emitter import Writer
 from chaosbench.kernels.graph import Graph
 from chaosbench.kernels.layout import Layout
@@ -102,7 +103,7 @@ class RegionWriter:
         w, size = self._w, self._graph.tape.size
         closure = self._closure([*kept, *self._arguments(sums)])
         self._fill(self._root, closure)
-        with w.loop(size, 1) as rows:
+        with counted(w, size, 1) as rows:
             row = w.times(rows.index, size)
             outer = Scope("i", rows.index, 1, self._root, row=row)
             self._fill(outer, closure)

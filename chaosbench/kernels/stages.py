@@ -8,6 +8,7 @@ the columns share once per stage; where it is a number for every pair of cells, 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chaosbench.kernels.control import counted
 from chaosbench.kernels.dense import write_dense_rows
 from chaosbench.kernels.emitter import KERNEL_POINTERS, Assembly, Writer
 from chaosbench.kernels.formulas import advance, error_norm, scaled_errors
@@ -143,7 +144,7 @@ class RolledKernels:
         self._state.write_copy(w, "%u", self._state_at(w, 0))
         self._call_value(w, 0, "%out")
         if graph.columns:
-            with w.loop(graph.columns, 1) as columns:
+            with counted(w, graph.columns, 1) as columns:
                 offset = w.times(columns.index, graph.dimension)
                 self._state.write_copy(w, w.address("%u", graph.dimension, offset), w.address("%work", self._at.tangent))
                 self._call_column(w, 0, columns.index, w.address("%out", graph.dimension, offset))
@@ -165,7 +166,7 @@ class RolledKernels:
         graph = self._graph
         if not graph.columns:
             return
-        with w.loop(graph.columns, 1) as columns:
+        with counted(w, graph.columns, 1) as columns:
             offset = w.times(columns.index, graph.dimension)
             start, rates = (w.address(base, graph.dimension, offset) for base in ("%u", "%work"))
             tangent = w.address("%work", self._at.tangent)

@@ -6,6 +6,7 @@ A reduction of n terms keeps eight partial sums: term k is added to partial sum 
 
 from collections.abc import Callable, Sequence
 
+from chaosbench.kernels.control import counted
 from chaosbench.kernels.emitter import Writer
 from chaosbench.kernels.values import Index, Value, constant
 
@@ -24,8 +25,8 @@ def sweep(w: Writer, length: int, body: Body, sums: int = 0) -> list[Value]:
     if full == 1:
         partial = body(Index(), WIDTH, partial)
     elif full:
-        with w.loop(full * WIDTH, WIDTH, partial) as loop:
-            after = body(loop.index, WIDTH, [phi for phi, _, _ in loop.carried])
+        with counted(w, full * WIDTH, WIDTH, partial) as loop:
+            after = body(loop.index, WIDTH, loop.carried)
             loop.close(after)
         partial = after if sums else []
     if rest:

@@ -5,17 +5,21 @@ from typing import NamedTuple
 
 
 class Value(NamedTuple):
-    """An SSA name or a literal, with its number of lanes; `boolean` for the result of a comparison."""
+    """An SSA name or a literal, with its number of lanes and the LLVM type of one lane: double, i1 (a comparison), i64 or ptr."""
 
     text: str
     width: int = 1
-    boolean: bool = False
+    element: str = "double"
+
+    @property
+    def boolean(self) -> bool:
+        """Whether the lanes are results of a comparison."""
+        return self.element == "i1"
 
     @property
     def type(self) -> str:
         """The LLVM type."""
-        element = "i1" if self.boolean else "double"
-        return element if self.width == 1 else f"<{self.width} x {element}>"
+        return self.element if self.width == 1 else f"<{self.width} x {self.element}>"
 
     @property
     def typed(self) -> str:
