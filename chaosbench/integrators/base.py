@@ -75,11 +75,16 @@ class Solution:
 
 
 class Integrator(ABC):
-    """One method. Class attributes describe it; instances hold nothing."""
+    """One method. Class attributes describe it; instances hold at most its options, none of which is required.
+
+    order: of convergence in the step. adaptive: the step follows rtol and atol. implicit: made for stiff systems, where the stability of explicit
+    methods and not their accuracy would set the step. conserves: names of what is kept exactly. source: who found it.
+    """
 
     kinds: ClassVar[tuple[str, ...]]
     order: ClassVar[int]
     adaptive: ClassVar[bool]
+    implicit: ClassVar[bool] = False
     conserves: ClassVar[tuple[str, ...]] = ()
     source: ClassVar[str]
 
