@@ -14,7 +14,7 @@ from chaosbench.expressions.evaluate import evaluate, outputs_of
 from chaosbench.expressions.tape import Tape
 from chaosbench.expressions.trace import trace, trace_expressions
 from chaosbench.expressions.tree import Expression
-from chaosbench.kernels.build import Kernels, build
+from chaosbench.kernels.build import Kernels, TaylorKernels, build, build_taylor
 from chaosbench.kernels.tableau import Tableau
 
 
@@ -138,6 +138,10 @@ class CompiledSystem:
             tape = self.tangent_tape if columns else self.tape
             self._kernels[key] = build(tape, structure=self.definition.structure, tableau=tableau, columns=columns)
         return self._kernels[key]
+
+    def taylor_kernels(self, order: int, width: int) -> TaylorKernels:
+        """Return the compiled Taylor step of order `order` for `width` trajectories at once."""
+        return build_taylor(self.tape, structure=self.definition.structure, order=order, width=width)
 
     def quantity(self, tree: Expression) -> Quantity:
         """Return the function of the state that `tree` (one of the definition's integrals, identities or levels) stands for."""

@@ -14,6 +14,7 @@ from chaosbench.expressions.series import SeriesNode, SeriesTape
 
 T = TypeVar("T")
 Terms = Sequence[tuple[Any, Any]]
+Memo = dict[tuple[str, int, int], Any]
 
 
 class Arithmetic(Protocol[T]):
@@ -53,13 +54,11 @@ class Arithmetic(Protocol[T]):
 class Coefficients(Protocol):
     """The coefficients found so far; a rule asks for those of its arguments and its own lower ones."""
 
-    def __call__(self, node: int, order: int) -> Any:
+    def __call__(self, node: int, order: int, /) -> Any:
         """Return a coefficient, None if it vanishes identically."""
 
 
-def coefficient(
-    arithmetic: Arithmetic[Any], nodes: Sequence[SeriesNode], place: int, order: int, known: Coefficients, memo: dict[tuple[str, int, int], Any]
-) -> Any:
+def coefficient(arithmetic: Arithmetic[Any], nodes: Sequence[SeriesNode], place: int, order: int, known: Coefficients, memo: Memo) -> Any:
     """Return the coefficient of a node that is not a leaf from those of its arguments up to `order` and its own below.
 
     memo: multiples and reciprocals of coefficients met so far, valid where they were computed.
@@ -83,7 +82,7 @@ def expand(
     nodes = series.nodes
     solution = [[value] for value in start]
     table: list[list[Any]] = [[] for _ in nodes]
-    memo: dict[tuple[str, int, int], Any] = {}
+    memo: Memo = {}
 
     def known(place: int, n: int) -> Any:
         return table[place][n] if n < len(table[place]) else None

@@ -1,8 +1,8 @@
 """A tape made ready for power series in time: every operation is one whose coefficients follow from those of its arguments.
 
-If x(t) solves x' = f(x), the coefficients of x follow one order at a time from those of f(x(t)), and those of every node from its arguments by
-a recurrence (`recurrences`). Some functions need a companion: the sine its cosine, the tangent 1 + tan^2, the arc sine sqrt(1 - a^2). They are added here,
-so that a recurrence looks at the node's own arguments and nothing else.
+If x(t) solves x' = f(x), the coefficients of x follow one order at a time from those of f(x(t)), and those of every node from its arguments
+by a recurrence (`recurrences`). Some functions need a companion: the sine its cosine, the tangent 1 + tan^2, the arc sine sqrt(1 - a^2). They
+are added here, so that a recurrence looks at the node's own arguments and nothing else.
 
 Source: R. E. Moore, Interval Analysis (1966), chapter 11; A. Jorba and M. Zou, Experimental Mathematics 14, 99-117 (2005), section 2.
 """

@@ -7,7 +7,7 @@ import numpy as np
 from chaosbench.kernels.tableau import Tableau
 
 if TYPE_CHECKING:
-    from chaosbench.kernels.build import Kernels
+    from chaosbench.kernels.build import Kernels, TaylorKernels
 
 
 def kernel_arrays(kernels: "Kernels", tableau: Tableau | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -23,3 +23,17 @@ def working_memory(kernels: "Kernels") -> tuple[np.ndarray, ...]:
     """Return the drivers' `buffers`: u, rate, trial, a, past, work, result."""
     lengths = (kernels.size, kernels.size, kernels.size, 3, kernels.past_rows * kernels.n_delayed, kernels.work_size, kernels.out_size)
     return tuple(np.zeros(max(length, 1)) for length in lengths)
+
+
+def taylor_memory(kernels: "TaylorKernels", n_parameters: int) -> tuple[np.ndarray, ...]:
+    """Return the Taylor driver's `buffers`: u, p, a, clock, past, work, result."""
+    width, size = kernels.width, kernels.size
+    lengths = (size * width, n_parameters * width, 8 + 2 * width, 8 * width, size, kernels.work_size, (size + 3) * width)
+    return tuple(aligned(length) for length in lengths)
+
+
+def aligned(length: int) -> np.ndarray:
+    """Return zeros that begin on a cache line, so that no vector of eight crosses one."""
+    raw = np.zeros(length + 8)
+    start = -raw.ctypes.data % 64 // 8
+    return raw[start : start + length]

@@ -14,14 +14,17 @@ def all_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run_blocks(task: Callable[[int, int, np.ndarray], None], count: int, threads: int, progress: Callable[[int, int], None] | None = None) -> None:
+def run_blocks(
+    task: Callable[[int, int, np.ndarray], None], count: int, threads: int, progress: Callable[[int, int], None] | None = None, grain: int = 1
+) -> None:
     """Call task(first, beyond, stop) on blocks that cover 0..count and wait for all of them.
 
     The calling thread only waits, so Ctrl-C reaches it at once: it sets `stop`, which every driver looks at before each step, waits for them to end,
     and raises on. Which thread takes which block is left to chance; a task must not depend on it. `progress` is called here, never in a worker.
+    grain: blocks are a multiple of it.
     """
     stop = np.zeros(1, dtype=np.int64)
-    size = max(1, -(-count // (threads * _BLOCKS_PER_THREAD)))
+    size = -(-count // (threads * _BLOCKS_PER_THREAD * grain)) * grain
     starts = range(0, count, size)
     done = 0
     with ThreadPoolExecutor(min(threads, len(starts)) or 1, thread_name_prefix="trajectories") as pool:

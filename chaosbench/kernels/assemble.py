@@ -2,12 +2,16 @@
 
 from typing import NamedTuple
 
+from chaosbench.expressions.series import series_tape
+from chaosbench.expressions.tape import Tape
 from chaosbench.kernels.emitter import Assembly
 from chaosbench.kernels.graph import Graph
+from chaosbench.kernels.samples import Shape, write_lane_samples, write_single_samples
 from chaosbench.kernels.stages import RolledKernels
 from chaosbench.kernels.steps import straight_work_size, write_straight_kernels
 from chaosbench.kernels.straight import Lines
 from chaosbench.kernels.tableau import Tableau
+from chaosbench.kernels.taylor import write_taylor_step
 
 # Straight-line code is three to five times faster for three variables, one and a half times for eight, and no faster from twenty on (too many
 # values for the registers). Its compile time is 40 microseconds per operation at first and grows faster than their number.
@@ -51,3 +55,15 @@ def assemble(graph: Graph, tableau: Tableau | None, *, straight: bool | None = N
     rolled = RolledKernels(assembly, graph, tableau)
     rolled.write()
     return Assembled(assembly.text(), rolled.work_size)
+
+
+def assemble_taylor(tape: Tape, order: int, width: int) -> Assembled:
+    """Write the Taylor kernels of a right-hand side for `width` trajectories at once."""
+    assembly = Assembly()
+    shape = Shape(tape.dimension, tape.dimension, order)
+    write_taylor_step(assembly, series_tape(tape), order, width)
+    if width == 1:
+        write_single_samples(assembly, shape)
+    else:
+        write_lane_samples(assembly, shape, width)
+    return Assembled(assembly.text(), (order + 1) * tape.dimension * width)

@@ -2,12 +2,13 @@
 
 import hashlib
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from chaosbench.expressions.tape import Tape
-from chaosbench.kernels.assemble import assemble
+from chaosbench.kernels.assemble import Assembled, assemble, assemble_taylor
 from chaosbench.kernels.cache import Entry, emitter_version, read_entry, write_entry
 from chaosbench.kernels.graph import graph_of
 from chaosbench.kernels.tableau import Tableau
@@ -45,18 +46,21 @@ class Kernels:
     library: Any = field(repr=False)
 
 
-@dataclass(frozen=True)
-class _Request:
-    """What to build; two requests are the same when their keys are."""
+@dataclass(frozen=True, eq=False)
+class TaylorKernels:
+    """Compiled Taylor step and outputs of one system for `width` trajectories at once; addresses as in `Kernels`.
 
-    key: str
-    tape: Tape = field(compare=False)
-    tableau: Tableau | None = field(compare=False)
-    columns: int = field(compare=False)
-    cpu: Processor = field(compare=False)
+    step: see `taylor.write_taylor_step`. samples: see `samples`. order: N. size: D. work_size: doubles of work, the first of them the coefficients
+    [N + 1][D][width] of the last step.
+    """
 
-
-_BUILDING = threading.Lock()
+    step: int
+    samples: int
+    order: int
+    width: int
+    size: int
+    work_size: int
+    library: Any = field(repr=False)
 
 
 def build(tape: Tape, *, structure: str, tableau: Tableau | None = None, columns: int = 0) -> Kernels:
@@ -73,21 +77,69 @@ def build(tape: Tape, *, structure: str, tableau: Tableau | None = None, columns
     ------
     KernelError: the tape holds an operation that cannot be compiled, or lacks tangent outputs.
     """
+    kernels: Kernels = _built(
+        _request(
+            ("step", structure, tape, tableau, columns),
+            lambda: assemble(graph_of(tape, columns), tableau),
+            lambda entry: kernels_of(entry, tape, tableau, columns),
+        )
+    )
+    return kernels
+
+
+def build_taylor(tape: Tape, *, structure: str, order: int, width: int) -> TaylorKernels:
+    """Return the Taylor kernels of a right-hand side: from memory, else from the cache on disk, else compiled.
+
+    Parameters
+    ----------
+    tape, structure: as in `build`. order: N >= 2. width: trajectories at once, 1 or 8; systems with cells take 1.
+
+    Raises
+    ------
+    KernelError: the tape holds an operation that cannot be compiled.
+    """
+
+    def load(entry: Entry) -> TaylorKernels:
+        loaded = load_object(entry.code, ("step", "samples"))
+        return TaylorKernels(*loaded.addresses, order, width, tape.dimension, entry.work_size, loaded.library)
+
+    kernels: TaylorKernels = _built(_request(("taylor", structure, tape, order, width), lambda: assemble_taylor(tape, order, width), load))
+    return kernels
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What to build; two requests are the same when their keys are."""
+
+    key: str
+    write: Callable[[], Assembled] = field(compare=False)
+    load: Callable[[Entry], Any] = field(compare=False)
+    cpu: Processor = field(compare=False)
+
+
+_BUILDING = threading.Lock()
+
+
+def _request(content: tuple[object, ...], write: Callable[[], Assembled], load: Callable[[Entry], Any]) -> _Request:
+    """`content` says in full what `write` writes."""
     cpu = processor()
-    content = repr((structure, tape, tableau, columns, cpu, toolchain(), emitter_version()))
-    request = _Request(hashlib.sha256(content.encode()).hexdigest(), tape, tableau, columns, cpu)
+    key = hashlib.sha256(repr((content, cpu, toolchain(), emitter_version())).encode()).hexdigest()
+    return _Request(key, write, load, cpu)
+
+
+def _built(request: _Request) -> Any:
     with _BUILDING:
-        return _built(request)
+        return _remembered(request)
 
 
 @lru_cache(maxsize=1024)
-def _built(request: _Request) -> Kernels:
+def _remembered(request: _Request) -> Any:
     entry = read_entry(request.key)
     if entry is None:
-        assembled = assemble(graph_of(request.tape, request.columns), request.tableau)
+        assembled = request.write()
         entry = Entry(compile_assembly(assembled.text, request.cpu), assembled.work_size)
         write_entry(request.key, entry)
-    return kernels_of(entry, request.tape, request.tableau, request.columns)
+    return request.load(entry)
 
 
 def kernels_of(entry: Entry, tape: Tape, tableau: Tableau | None, columns: int) -> Kernels:

@@ -165,6 +165,16 @@ class Writer:
             return Value(self.put(f"call double @{name}({', '.join(a.typed for a in arguments)})"))
         return self.lanes([self.call_internal(name, *(self.lane(a, k) for a in arguments)) for k in range(width)])
 
+    def count(self, condition: Value) -> Value:
+        """In how many lanes a comparison holds, as a whole number."""
+        if condition.width == 1:
+            return self.convert("zext", condition, "i64")
+        packed = f"i{condition.width}"
+        symbol = f"llvm.ctpop.{packed}"
+        self.assembly.declare(symbol, packed, [packed])
+        number = self.put(f"call {packed} @{symbol}({packed} {self.put(f'bitcast {condition.typed} to {packed}')})")
+        return Value(self.put(f"zext {packed} {number} to i64"), 1, "i64")
+
     # whole numbers ----------------------------------------------------------------------------------------------------------------
 
     def integer(self, instruction: str, a: Value, b: Value) -> Value:

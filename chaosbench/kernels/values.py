@@ -43,3 +43,8 @@ def constant(number: float, width: int = 1) -> Value:
     """Return a literal, repeated over the lanes."""
     text = double(number)
     return Value(text if width == 1 else "<" + ", ".join([f"double {text}"] * width) + ">", width)
+
+
+def whole(number: int, width: int = 1) -> Value:
+    """Return a literal whole number, repeated over the lanes."""
+    return Value(str(number) if width == 1 else "<" + ", ".join([f"i64 {number}"] * width) + ">", width, "i64")

@@ -18,9 +18,9 @@ from chaosbench.kernels.build import build
 def folder(tmp_path, monkeypatch):
     """An empty cache on disk, and nothing in memory."""
     monkeypatch.setenv("CHAOSBENCH_CACHE", str(tmp_path))
-    builder._built.cache_clear()
+    builder._remembered.cache_clear()
     yield tmp_path / "kernels"
-    builder._built.cache_clear()
+    builder._remembered.cache_clear()
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def _value(kernels, u, parameters):
 
 
 def _forget():
-    builder._built.cache_clear()
+    builder._remembered.cache_clear()
 
 
 def test_sizes_and_addresses_follow_the_tableau(samples, pair, extended_pair):
