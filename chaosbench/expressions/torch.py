@@ -22,17 +22,20 @@ def torch_function(tape: Tape) -> RightHandSide:
         raise ValueError("the tape has tangents; torch differentiates by itself; pass the tape of the right-hand side")
 
     def right_hand_side(states: torch.Tensor, parameters: torch.Tensor, past: torch.Tensor | None = None) -> torch.Tensor:
-        sources = {"state": states, "parameter": parameters.expand(states.shape[0], tape.n_parameters), "delayed": past}
-        values = walk_tape(tape, lambda node: _leaf(node, tape, sources, states), _TORCH)
-        parts = [values[place][:, :, 0].expand(states.shape[0], variable.slots) for place, variable in zip(tape.outputs, tape.variables, strict=True)]
-        return torch.cat(parts, dim=1)
+        rows = parameters if parameters.ndim == 2 else parameters[None]  # one row for all: what depends on parameters alone is computed once
+        values = walk_tape(tape, lambda node: _leaf(node, tape, {"state": states, "parameter": rows, "delayed": past}, states), _TORCH)
+        parts = []
+        for place, variable in zip(tape.outputs, tape.variables, strict=True):
+            value = values[place] if values[place].ndim else states.new_full((1, 1, 1), values[place].item())
+            parts.append(value[:, :, 0].T.expand(variable.slots, states.shape[0]))
+        return torch.cat(parts, dim=0).T  # a component's values are neighbours in memory, as the next step wants to read them
 
     return right_hand_side
 
 
 def _leaf(node: Node, tape: Tape, sources: dict[str, torch.Tensor | None], states: torch.Tensor) -> torch.Tensor:
     if node.op == "constant":
-        return torch.full((1, 1, 1), node.value, dtype=states.dtype, device=states.device)
+        return torch.tensor(node.value, dtype=states.dtype)  # without axes torch takes it for a number, whatever the device
     if node.op == "index":
         return _axis(torch.arange(tape.size, dtype=states.dtype, device=states.device)[None, :], node.axes)
     source = sources[node.op]
@@ -60,14 +63,33 @@ def _modulo(value: torch.Tensor, modulus: torch.Tensor) -> torch.Tensor:
 
 
 def _sum(value: torch.Tensor) -> Any:
-    return value.sum(dim=2, keepdim=True)
+    """Add up the last axis by halves: the order, and so the last bit, does not depend on what else is in the batch."""
+    if value.ndim == 0:
+        return value
+    rests = []
+    while value.shape[2] > 1:
+        half = value.shape[2] // 2
+        if value.shape[2] % 2:
+            rests.append(value[:, :, -1:])
+        value = value[:, :, :half] + value[:, :, half : 2 * half]
+    for rest in rests:
+        value = value + rest
+    return value
+
+
+def _lesser(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    return torch.where((a <= b) | torch.isnan(a), a, b)  # a NaN on either side is passed on
+
+
+def _greater(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    return torch.where((a >= b) | torch.isnan(a), a, b)
 
 
 _TORCH: Operations = {
     **{name: getattr(torch, name) for name in ("neg", "sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "sqrt", "abs", "sign", "floor")},
     **{name: getattr(torch, name) for name in ("asin", "acos", "atan", "atan2", "add", "sub", "mul", "div", "pow", "lt", "le", "gt", "ge", "where")},
-    "min": lambda a, b: torch.where(a <= b, a, b),
-    "max": lambda a, b: torch.where(a >= b, a, b),
+    "min": _lesser,
+    "max": _greater,
     "mod": _modulo,
     "sum": _sum,
 }

@@ -45,6 +45,24 @@ def test_values_and_derivatives_agree_with_numpy(case):
     np.testing.assert_allclose(pushed.numpy(), slope, rtol=1e-13, atol=1e-14)
 
 
+def test_one_row_of_parameters_serves_all_states():
+    scope, texts = CASES[2]
+    tape = trace({name: parse(text, where="t") for name, text in texts.items()}, scope)
+    random = np.random.default_rng(5)
+    states, parameters = torch.tensor(random.normal(size=(7, 6))), torch.tensor(random.normal(size=tape.n_parameters))
+    together = torch_function(tape)(states, parameters)
+    torch.testing.assert_close(together, torch_function(tape)(states, parameters.expand(7, -1)), rtol=0.0, atol=0.0)
+    torch.testing.assert_close(together[3:4], torch_function(tape)(states[3:4], parameters), rtol=0.0, atol=0.0)
+
+
+def test_not_a_number_passes_through_min_and_max():
+    tape = trace({"x": parse("min(x, y)", where="t"), "y": parse("max(x, y)", where="t")}, POINT)
+    nan = float("nan")
+    found = torch_function(tape)(torch.tensor([[nan, 1.0], [1.0, nan], [2.0, 1.0]]), torch.ones(1))
+    assert torch.isnan(found[:2]).all()
+    assert found[2].tolist() == [1.0, 2.0]
+
+
 def test_the_dtype_of_the_states_is_kept():
     tape = trace({"x": parse("a*x + 0.1", where="t"), "y": parse("1/3 + y", where="t")}, POINT)
     found = torch_function(tape)(torch.zeros(2, 2, dtype=torch.float32), torch.ones(1, dtype=torch.float32))
