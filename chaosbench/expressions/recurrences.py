@@ -65,10 +65,10 @@ def coefficient(arithmetic: Arithmetic[Any], nodes: Sequence[SeriesNode], place:
     """
     node = nodes[place]
     if order == 0:
-        return _first(arithmetic, node, known)
-    if not node.moving or node.op not in _RULES:  # comparisons, sign and floor do not move
+        return first_coefficient(arithmetic, node, known)
+    if not node.moving or node.op not in RULES:  # comparisons, sign and floor do not move
         return None
-    return _RULES[node.op](_Rule(arithmetic, nodes, known, order, memo), place, node)
+    return RULES[node.op](Rule(arithmetic, nodes, known, order, memo), place, node)
 
 
 def expand(
@@ -104,7 +104,8 @@ def expand(
     return solution
 
 
-def _first(arithmetic: Arithmetic[Any], node: SeriesNode, known: Coefficients) -> Any:
+def first_coefficient(arithmetic: Arithmetic[Any], node: SeriesNode, known: Coefficients) -> Any:
+    """Return the coefficient of order 0 of a node that is not a leaf."""
     if node.op in {"along", "across"}:
         return arithmetic.function(node.function, known(node.args[0], 0))
     values = [known(a, 0) for a in node.args]
@@ -117,8 +118,8 @@ def _first(arithmetic: Arithmetic[Any], node: SeriesNode, known: Coefficients) -
     return arithmetic.function({"power": "pow"}.get(node.op, node.op), *values)
 
 
-class _Rule:
-    """What the rules of one order share."""
+class Rule:
+    """What the rules of one order share; another kind of table may replace how it sums, see `known` and `n`."""
 
     def __init__(
         self, arithmetic: Arithmetic[Any], nodes: Sequence[SeriesNode], known: Coefficients, order: int, memo: dict[tuple[str, int, int], Any]
@@ -126,10 +127,11 @@ class _Rule:
         self.a = arithmetic
         self.nodes = nodes
         self.known = known
-        self.n = order
+        self.n: Any = order  # code that loops over the orders has a name here
         self.memo = memo
 
     def moving(self, node: int) -> bool:
+        """Return whether a node depends on the state."""
         return self.nodes[node].moving
 
     def products(self, pairs: Terms, start: Any = None) -> Any:
@@ -140,7 +142,7 @@ class _Rule:
                 total = self.a.mul(x, y) if total is None else self.a.fma(x, y, total)
         return total
 
-    def convolution(self, f: int, g: int, first: int, last: int) -> Any:
+    def convolution(self, f: int, g: int, first: int, last: Any) -> Any:
         """Return the sum over j = first .. last of f_j g_(n-j), the newest terms last."""
         orders = sorted(range(first, last + 1), key=lambda j: (max(j, self.n - j), j))
         return self.products([(self.known(f, j), self.known(g, self.n - j)) for j in orders])
@@ -151,12 +153,13 @@ class _Rule:
         middle = self.known(f, self.n // 2) if self.n % 2 == 0 and self.n >= 2 * first else None
         return self.products([(middle, middle)], self.add(half, half))
 
-    def slopes(self, f: int, g: int, first: int, last: int) -> Any:
+    def slopes(self, f: int, g: int, first: int, last: Any) -> Any:
         """Return the sum over j = first .. last of j f_j g_(n-j): a part of n times a coefficient of the integral of f' g."""
         orders = sorted(range(first, last + 1), key=lambda j: (max(j, self.n - j), j))
         return self.products([(self.slope(f, j), self.known(g, self.n - j)) for j in orders])
 
     def slope(self, f: int, j: int) -> Any:
+        """Return j f_j."""
         value = self.known(f, j)
         if value is None or j == 1:
             return value
@@ -165,16 +168,19 @@ class _Rule:
         return self.memo["slope", f, j]
 
     def add(self, x: Any, y: Any) -> Any:
+        """Return x + y."""
         if x is None or y is None:
             return y if x is None else x
         return self.a.add(x, y)
 
     def sub(self, x: Any, y: Any) -> Any:
+        """Return x - y."""
         if y is None:
             return x
         return self.a.neg(y) if x is None else self.a.sub(x, y)
 
     def mul(self, x: Any, y: Any) -> Any:
+        """Return x y."""
         return None if x is None or y is None else self.a.mul(x, y)
 
     def over(self, x: Any, g: int, twice: bool = False) -> Any:
@@ -188,16 +194,18 @@ class _Rule:
         return self.a.mul(x, self.memo[key])
 
     def total(self, x: Any) -> Any:
+        """Return the sum over axis j."""
         return None if x is None else self.a.function("sum", x)
 
     def over_n(self, x: Any, sign: float = 1.0) -> Any:
+        """Return sign x / n."""
         if x is None:
             return None
         inverse = self.a.inverse(self.n)
         return self.a.mul(x, inverse if sign == 1.0 else self.a.neg(inverse))
 
 
-def _product(r: _Rule, place: int, node: SeriesNode) -> Any:
+def _product(r: Rule, place: int, node: SeriesNode) -> Any:
     f, g = node.args
     if not r.moving(f):
         return r.mul(r.known(f, 0), r.known(g, r.n))
@@ -206,11 +214,11 @@ def _product(r: _Rule, place: int, node: SeriesNode) -> Any:
     return r.convolution(f, g, 0, r.n)
 
 
-def _square(r: _Rule, place: int, node: SeriesNode) -> Any:
+def _square(r: Rule, place: int, node: SeriesNode) -> Any:
     return r.symmetric(node.args[0], 0)
 
 
-def _quotient(r: _Rule, place: int, node: SeriesNode) -> Any:
+def _quotient(r: Rule, place: int, node: SeriesNode) -> Any:
     f, g = node.args
     if not r.moving(g):
         return r.over(r.known(f, r.n), g)
@@ -218,16 +226,16 @@ def _quotient(r: _Rule, place: int, node: SeriesNode) -> Any:
     return r.over(r.sub(r.known(f, r.n), rest), g)
 
 
-def _root(r: _Rule, place: int, node: SeriesNode) -> Any:
+def _root(r: Rule, place: int, node: SeriesNode) -> Any:
     return r.over(r.sub(r.known(node.args[0], r.n), r.symmetric(place, 1)), place, twice=True)
 
 
-def _along(r: _Rule, place: int, node: SeriesNode) -> Any:
+def _along(r: Rule, place: int, node: SeriesNode) -> Any:
     f, g = node.args
     return r.over_n(r.slopes(f, g, 1, r.n), node.sign)
 
 
-def _across(r: _Rule, place: int, node: SeriesNode) -> Any:
+def _across(r: Rule, place: int, node: SeriesNode) -> Any:
     f, g = node.args
     rest = r.over_n(r.slopes(place, g, 1, r.n - 1))
     if node.sign == 1.0:
@@ -235,19 +243,19 @@ def _across(r: _Rule, place: int, node: SeriesNode) -> Any:
     return r.over(r.sub(None, r.add(r.known(f, r.n), rest)), g)
 
 
-def _angle(r: _Rule, place: int, node: SeriesNode) -> Any:
+def _angle(r: Rule, place: int, node: SeriesNode) -> Any:
     y, x, g = node.args
     turning = r.sub(r.slopes(y, x, 1, r.n), r.slopes(x, y, 1, r.n))
     return r.over(r.over_n(r.sub(turning, r.slopes(place, g, 1, r.n - 1))), g)
 
 
-def _power(r: _Rule, place: int, node: SeriesNode) -> Any:
+def _power(r: Rule, place: int, node: SeriesNode) -> Any:
     base, exponent = node.args
     rising = r.mul(r.known(exponent, 0), r.slopes(base, place, 1, r.n))
     return r.over(r.over_n(r.sub(rising, r.slopes(place, base, 1, r.n - 1))), base)
 
 
-def _branch(r: _Rule, place: int, node: SeriesNode) -> Any:
+def _branch(r: Rule, place: int, node: SeriesNode) -> Any:
     condition, x, y = node.args
     first, second = r.known(x, r.n), r.known(y, r.n)
     if first is None and second is None:
@@ -256,7 +264,7 @@ def _branch(r: _Rule, place: int, node: SeriesNode) -> Any:
     return r.a.select(r.known(condition, 0), zero if first is None else first, zero if second is None else second)
 
 
-_RULES: Mapping[str, Callable[[_Rule, int, SeriesNode], Any]] = {
+RULES: Mapping[str, Callable[[Rule, int, SeriesNode], Any]] = {
     "add": lambda r, _, node: r.add(r.known(node.args[0], r.n), r.known(node.args[1], r.n)),
     "sum": lambda r, _, node: r.total(r.known(node.args[0], r.n)),
     "sub": lambda r, _, node: r.sub(r.known(node.args[0], r.n), r.known(node.args[1], r.n)),
