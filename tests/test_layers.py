@@ -24,6 +24,7 @@ LAYERS = [
     {"kernels"},
     {"dynamics"},
     {"integrators"},
+    {"accelerators"},
     {"facts"},
     {"initial"},
     {"timescale"},
