@@ -8,7 +8,7 @@ Source: A. Jorba and M. Zou, Experimental Mathematics 14, 99-117 (2005), Proposi
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from chaosbench.expressions.series import SeriesNode, SeriesTape
 
@@ -71,9 +71,16 @@ def coefficient(arithmetic: Arithmetic[Any], nodes: Sequence[SeriesNode], place:
     return RULES[node.op](Rule(arithmetic, nodes, known, order, memo), place, node)
 
 
+class Expansion(NamedTuple):
+    """Coefficients: of every variable's solution, and of every node, where None and what is missing at the end vanishes identically."""
+
+    solution: list[list[Any]]
+    nodes: list[list[Any]]
+
+
 def expand(
     arithmetic: Arithmetic[Any], series: SeriesTape, order: int, start: Sequence[Any], leaf: Callable[[SeriesNode, Sequence[Any] | None], Any]
-) -> list[list[Any]]:
+) -> Expansion:
     """Return the Taylor coefficients 0 .. order of every variable's solution of x' = f(x) (and with order 0 its rate as a second entry).
 
     start: per variable its value. leaf(node, coefficients): the value of a leaf; for a "state" leaf `coefficients` are the variables' coefficients of
@@ -101,7 +108,7 @@ def expand(
             rate = known(output, n)
             rate = arithmetic.constant(0.0) if rate is None else rate
             row.append(rate if n == 0 else arithmetic.mul(rate, arithmetic.inverse(n + 1)))
-    return solution
+    return Expansion(solution, table)
 
 
 def first_coefficient(arithmetic: Arithmetic[Any], node: SeriesNode, known: Coefficients) -> Any:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from chaosbench.expressions.assemble import joined
-from chaosbench.expressions.tape import LEAVES, Axes, Tape
+from chaosbench.expressions.tape import COMPARISONS, LEAVES, Axes, Tape
 
 MOVING_LEAVES = frozenset({"state", "tangent", "delayed", "delayed_tangent"})
 
@@ -37,6 +37,14 @@ class SeriesNode(NamedTuple):
     moving: bool = False
 
 
+class Switch(NamedTuple):
+    """The branch changes where node a passes node b (0 if None), or with `whole` where it passes a whole number."""
+
+    a: int
+    b: int | None = None
+    whole: bool = False
+
+
 @dataclass(frozen=True)
 class SeriesTape:
     """The nodes, in an order in which each can be computed once all have been computed to the order below; outputs as in the tape."""
@@ -44,6 +52,17 @@ class SeriesTape:
     tape: Tape
     nodes: tuple[SeriesNode, ...]
     outputs: tuple[int, ...]
+
+    @property
+    def switches(self) -> tuple[Switch, ...]:
+        """What decides which branch of the equations holds."""
+        found = []
+        for node in self.nodes:
+            if node.moving and node.op in COMPARISONS:
+                found.append(Switch(node.args[0], node.args[1]))
+            elif node.moving and node.op in {"sign", "floor"}:
+                found.append(Switch(node.args[0], whole=node.op == "floor"))
+        return tuple(found)
 
 
 def series_tape(tape: Tape) -> SeriesTape:

@@ -25,11 +25,9 @@ def working_memory(kernels: "Kernels") -> tuple[np.ndarray, ...]:
     return tuple(np.zeros(max(length, 1)) for length in lengths)
 
 
-def taylor_memory(kernels: "TaylorKernels", n_parameters: int) -> tuple[np.ndarray, ...]:
-    """Return the Taylor driver's `buffers`: u, p, a, clock, past, work, result."""
-    width, size = kernels.width, kernels.size
-    lengths = (size * width, n_parameters * width, 8 + 2 * width, 8 * width, size, kernels.work_size, (size + 3) * width)
-    return tuple(aligned(length) for length in lengths)
+def lane_memory(kernels: "TaylorKernels") -> tuple[np.ndarray, ...]:
+    """Return the `buffers` of a driver of lanes: u, p, past, work, a row a group."""
+    return tuple(aligned(kernels.groups * size).reshape(kernels.groups, -1) for size in kernels.sizes)
 
 
 def aligned(length: int) -> np.ndarray:

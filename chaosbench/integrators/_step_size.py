@@ -14,8 +14,8 @@ import math
 import numpy as np
 
 from chaosbench.integrators._call import driver
+from chaosbench.kernels.lanes import LIMIT
 
-LIMIT = 1e12
 _SAFETY, _SMALLEST, _LARGEST = 0.9, 0.2, 6.0
 _FLOOR = -13.287712379549449  # log2(1e-4): an error far below the tolerance does not hold the next step back
 _ROOT_HALF, _LN2 = 0.7071067811865476, 0.6931471805599453

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chaosbench.integrators._memory import taylor_memory
+from chaosbench.integrators._advance_drivers import solve_lanes
+from chaosbench.integrators._memory import lane_memory
 from chaosbench.integrators._request import checked
-from chaosbench.integrators._taylor_drivers import solve_taylor
 from chaosbench.integrators._threads import run_blocks
 from chaosbench.integrators.base import InitialState, Integrator, Solution
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LANES = 8
 _TIGHTEST = 1e-16
 _MOST = 24
+_ROUNDS = 256.0  # steps between two looks at whether the run was interrupted
 
 
 def order_of(tolerance: float) -> int:
@@ -28,9 +29,9 @@ def order_of(tolerance: float) -> int:
 class Taylor(Integrator):
     """Steps of the order that the tolerance asks for, 12 at 1e-9 and 20 at 1e-16, eight trajectories at a time.
 
-    Method: the coefficients of the solution follow from automatic differentiation of the equations. The step is the one at which the last two terms come
-    down to atol + rtol |x| in every component; nothing is rejected for accuracy. The polynomial is compared with the equations at its end, which
-    catches kinks and jumps that no coefficient can see: the step is halved until they agree to ten times the tolerance. Outputs are values of
+    Method: the coefficients of the solution follow from automatic differentiation of the equations. The step is the one at which the last two terms
+    come down to atol + rtol |x| in every component; nothing is rejected for accuracy. The polynomial is compared with the equations at its end,
+    which catches kinks and jumps that no coefficient can see: the step is halved until they agree to ten times the tolerance. Outputs are values of
     the polynomial; they cost and change no steps. `order` is the order at the tightest tolerance.
 
     Error: the tolerance bounds the last term of each step, not the error of the trajectory; a chaotic flow amplifies it at the rate of its largest
@@ -40,6 +41,7 @@ class Taylor(Integrator):
     kinds = ("flows",)
     order = 20
     adaptive = True
+    needs_equations = True
     source = (
         "A. Jorba and M. Zou, A software package for the numerical integration of ODEs by means of high-order Taylor methods, "
         "Experimental Mathematics 14, 99-117 (2005), doi:10.1080/10586458.2005.10128904"
@@ -65,22 +67,20 @@ class Taylor(Integrator):
         tolerance = max(request.rtol, min(request.atol, 1e-2), _TIGHTEST)
         order = order_of(tolerance)
         kernels = system.taylor_kernels(order, 1 if request.lanes == 1 else LANES)
-        address = np.array([kernels.step, kernels.samples], dtype=np.int64)
-        sizes = np.array([kernels.width, kernels.size, order], dtype=np.int64)
         factor = float(f"{tolerance ** (-1.0 / (order * (order - 1))):.2g}")  # few digits, so that no machine's pow decides a bit
-        tolerances = np.array([max(request.rtol, _TIGHTEST), request.atol, factor])
+        settings = np.array([max(request.rtol, _TIGHTEST), request.atol, factor, request.max_steps, _ROUNDS, 0.0])
 
         def task(first: int, beyond: int, stop: np.ndarray) -> None:
             """Solve one block of trajectories with working memory of its own."""
-            solve_taylor(
-                address,
-                sizes,
-                tolerances,
-                request.max_steps,
+            solve_lanes(
+                kernels.advance,
+                kernels.width,
+                order + 1,
+                settings,
                 request.states,
                 request.parameters,
                 request.times,
-                taylor_memory(kernels, request.parameters.shape[1]),
+                lane_memory(kernels),
                 request.out,
                 request.final,
                 request.status,
@@ -90,5 +90,5 @@ class Taylor(Integrator):
                 beyond,
             )
 
-        run_blocks(task, request.lanes, request.threads, progress, grain=kernels.width)
+        run_blocks(task, request.lanes, request.threads, progress, grain=kernels.width * kernels.groups)
         return request.solution(times)

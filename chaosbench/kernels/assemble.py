@@ -4,19 +4,24 @@ from typing import NamedTuple
 
 from chaosbench.expressions.series import series_tape
 from chaosbench.expressions.tape import Tape
-from chaosbench.kernels.emitter import Assembly
+from chaosbench.kernels.advance import Sizes, Step, write_advance, write_round
+from chaosbench.kernels.emitter import Assembly, Writer
 from chaosbench.kernels.graph import Graph
-from chaosbench.kernels.samples import Shape, write_lane_samples, write_single_samples
+from chaosbench.kernels.lanes import Lanes
+from chaosbench.kernels.samples import QUAD, Shape
 from chaosbench.kernels.stages import RolledKernels
 from chaosbench.kernels.steps import straight_work_size, write_straight_kernels
 from chaosbench.kernels.straight import Lines
 from chaosbench.kernels.tableau import Tableau
-from chaosbench.kernels.taylor import write_taylor_step
+from chaosbench.kernels.taylor import StraightTaylor
 
 # Straight-line code is three to five times faster for three variables, one and a half times for eight, and no faster from twenty on (too many
 # values for the registers). Its compile time is 40 microseconds per operation at first and grows faster than their number.
 STRAIGHT_DIMENSION = 12
 STRAIGHT_OPERATIONS = 5000
+
+# Groups of lanes that take turns in one thread.
+GROUPS = 2
 
 
 class Assembled(NamedTuple):
@@ -58,12 +63,21 @@ def assemble(graph: Graph, tableau: Tableau | None, *, straight: bool | None = N
 
 
 def assemble_taylor(tape: Tape, order: int, width: int) -> Assembled:
-    """Write the Taylor kernels of a right-hand side for `width` trajectories at once."""
-    assembly = Assembly()
-    shape = Shape(tape.dimension, tape.dimension, order)
-    write_taylor_step(assembly, series_tape(tape), order, width)
-    if width == 1:
-        write_single_samples(assembly, shape)
-    else:
-        write_lane_samples(assembly, shape, width)
-    return Assembled(assembly.text(), (order + 1) * tape.dimension * width)
+    """Write the Taylor kernels of a right-hand side for groups of `width` trajectories."""
+    assembly, series, lanes = Assembly(), series_tape(tape), Lanes(tape.dimension, width)
+
+    def make(w: Writer) -> Step:
+        step = StraightTaylor(w, series, order, width)
+        return Step(step.write, step.keep)
+
+    sizes = taylor_sizes(tape, order, width)
+    write_round(assembly, Shape(tape.dimension, tape.dimension, order), lanes, make)
+    write_advance(assembly, GROUPS if width > 1 else 1, sizes, lanes)
+    return Assembled(assembly.text(), sizes.work)
+
+
+def taylor_sizes(tape: Tape, order: int, width: int) -> Sizes:
+    """Return the doubles that a group needs."""
+    lanes = Lanes(tape.dimension, width)
+    spill = -(-QUAD * tape.dimension // 8) * 8
+    return Sizes(lanes.size, tape.n_parameters * width, spill, (order + 1) * tape.dimension * width)

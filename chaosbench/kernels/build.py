@@ -8,7 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 from chaosbench.expressions.tape import Tape
-from chaosbench.kernels.assemble import Assembled, assemble, assemble_taylor
+from chaosbench.kernels.advance import Sizes
+from chaosbench.kernels.assemble import GROUPS, Assembled, assemble, assemble_taylor, taylor_sizes
 from chaosbench.kernels.cache import Entry, emitter_version, read_entry, write_entry
 from chaosbench.kernels.graph import graph_of
 from chaosbench.kernels.tableau import Tableau
@@ -48,18 +49,17 @@ class Kernels:
 
 @dataclass(frozen=True, eq=False)
 class TaylorKernels:
-    """Compiled Taylor step and outputs of one system for `width` trajectories at once; addresses as in `Kernels`.
+    """The compiled Taylor integration of one system, for `groups` times `width` trajectories at once.
 
-    step: see `taylor.write_taylor_step`. samples: see `samples`. order: N. size: D. work_size: doubles of work, the first of them the coefficients
+    advance: address, see kernels/advance.py. order: N. sizes: doubles that each group needs; its work begins with the coefficients
     [N + 1][D][width] of the last step.
     """
 
-    step: int
-    samples: int
+    advance: int
     order: int
+    groups: int
     width: int
-    size: int
-    work_size: int
+    sizes: Sizes
     library: Any = field(repr=False)
 
 
@@ -100,8 +100,9 @@ def build_taylor(tape: Tape, *, structure: str, order: int, width: int) -> Taylo
     """
 
     def load(entry: Entry) -> TaylorKernels:
-        loaded = load_object(entry.code, ("step", "samples"))
-        return TaylorKernels(*loaded.addresses, order, width, tape.dimension, entry.work_size, loaded.library)
+        loaded = load_object(entry.code, ("advance",))
+        [address] = loaded.addresses
+        return TaylorKernels(address, order, GROUPS if width > 1 else 1, width, taylor_sizes(tape, order, width), loaded.library)
 
     kernels: TaylorKernels = _built(_request(("taylor", structure, tape, order, width), lambda: assemble_taylor(tape, order, width), load))
     return kernels

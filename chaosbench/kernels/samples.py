@@ -1,69 +1,22 @@
-"""Outputs of a polynomial step: every sample time inside the step, written where it belongs, without a call for each.
+"""Outputs of a polynomial step: every sample time inside the step, written where it belongs, in vectors.
 
-Both functions take u, the state of the clock (see `Clock`), p, the sample times, work, the coefficients [degree + 1][E][W], and out, the rows of D numbers to fill.
-They advance the index of the next sample, and both evaluate the polynomial by Horner's rule, so their bits agree.
+The coefficients [degree + 1][E][W] stand in work. Many lanes take four samples each at a time, a single one eight; what is left over at the end
+of a trajectory goes one by one. Rows beyond the step are written too, as long as they are rows of the same trajectory: a later step writes them
+again, or the caller fills them. Horner's rule throughout, so that all give the same bits.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from chaosbench.kernels.control import repeat, when
-from chaosbench.kernels.emitter import KERNEL_POINTERS, Assembly, Writer
+from chaosbench.kernels.emitter import Writer
+from chaosbench.kernels.lanes import Lanes
 from chaosbench.kernels.values import Index, Value, constant, whole
+from chaosbench.kernels.weave import store_rows, transposed
 
 BLOCK = 8
-# Rows of at most this many numbers are woven together from vectors over the samples; longer ones are stored number by number.
-_INTERLEAVED = 4
-
-
-@dataclass(frozen=True)
-class Clock:
-    """Where things stand in `u`, one number a lane each, all as doubles.
-
-    time + carry: where the step began. step: how long it was. index: the next sample, in its lane. count: the number of samples. row: where the times of the
-    lane begin in p. start: where its rows begin in out. found: scratch.
-    """
-
-    width: int
-
-    def _at(self, place: int) -> int:
-        return place * self.width
-
-    @property
-    def time(self) -> int:
-        return self._at(0)
-
-    @property
-    def carry(self) -> int:
-        return self._at(1)
-
-    @property
-    def step(self) -> int:
-        return self._at(2)
-
-    @property
-    def index(self) -> int:
-        return self._at(3)
-
-    @property
-    def count(self) -> int:
-        return self._at(4)
-
-    @property
-    def row(self) -> int:
-        return self._at(5)
-
-    @property
-    def start(self) -> int:
-        return self._at(6)
-
-    @property
-    def found(self) -> int:
-        return self._at(7)
-
-    @property
-    def size(self) -> int:
-        return self._at(8)
+QUAD = 4
 
 
 @dataclass(frozen=True)
@@ -74,44 +27,109 @@ class Shape:
     size: int
     degree: int
 
-
-def write_lane_samples(assembly: Assembly, shape: Shape, width: int) -> None:
-    """Write function samples for several lanes: in each round the next sample of every lane that has one left in its step.
-
-    A lane without one writes to `past`, which has room for a row, so that no round has a branch.
-    """
-    w = Writer(assembly, "samples", KERNEL_POINTERS, wide=True)
-    clock = Clock(width)
-    time, carry, step = (w.load("%u", k, width=width) for k in (clock.time, clock.carry, clock.step))
-    index, count, row, start = (w.convert("fptosi", w.load("%u", k, width=width), "i64") for k in (clock.index, clock.count, clock.row, clock.start))
-    newest = w.integer("sub", count, whole(1, width))
-    with repeat(w, [index]) as loop:
-        [place] = loop.carried
-        open_lanes = w.compare_integers("slt", place, count)
-        inside = w.select(open_lanes, place, newest)
-        since = w.sub(w.sub(_gather(w, "%p", w.integer("add", row, inside)), time), carry)
-        due = w.both(open_lanes, w.compare("ole", since, step))
-        following = w.integer("add", place, w.convert("zext", due, "i64"))
-        some = w.any(due)
-        with when(w, some):
-            values = _horner(w, shape, since)
-            target = w.integer("add", start, w.integer("mul", inside, whole(shape.dimension, width)))
-            for lane in range(width):
-                address = w.put(f"getelementptr double, ptr %out, i64 {w.lane(target, lane).text}")
-                pointer = w.put(f"select {w.lane(due, lane).typed}, ptr {address}, ptr %past")
-                for d, value in enumerate(values):
-                    w.store(w.lane(value, lane), pointer, d)
-        loop.close([following], some)
-    w.store(w.convert("sitofp", loop.after[0], "double"), "%u", clock.index)
-    w.finish()
+    @property
+    def spill(self) -> int:
+        """Doubles of `past`, where lanes without a sample write."""
+        return QUAD * self.dimension
 
 
-def _gather(w: Writer, base: str, places: Value) -> Value:
-    values = []
-    for lane in range(places.width):
-        address = w.put(f"getelementptr double, ptr {base}, i64 {w.lane(places, lane).text}")
-        values.append(w.load(address))
-    return w.lanes(values)
+class Window(NamedTuple):
+    """Where the step began (time + carry), and how far its samples go; nothing is due where that is negative."""
+
+    time: Value
+    carry: Value
+    step: Value
+
+
+def write_lane_samples(w: Writer, shape: Shape, lanes: Lanes, window: Window) -> None:
+    """Write the samples of several lanes, with their indices in u brought forward."""
+    count, row, start = (_whole(w, lanes, name) for name in ("count", "row", "start"))
+    tall = w.compare_integers("sge", w.lane(count, 0), whole(QUAD))
+    with when(w, tall), repeat(w, []) as loop:
+        index = _whole(w, lanes, "index")
+        fits = w.compare_integers("sle", w.integer("add", index, whole(QUAD, lanes.width)), count)
+        place = w.select(fits, index, whole(0, lanes.width))
+        columns = transposed(w, [_load_times(w, row, place, lane) for lane in range(lanes.width)])
+        since = [w.sub(w.sub(column, window.time), window.carry) for column in columns]
+        due = [w.both(fits, w.compare("ole", moment, window.step)) for moment in since]
+        with when(w, w.any(due[0])):
+            _write_quads(w, shape, since, due[0], w.integer("add", start, w.integer("mul", place, whole(shape.dimension, lanes.width))))
+        for condition in due:
+            index = w.integer("add", index, w.convert("zext", condition, "i64"))
+        w.store(w.convert("sitofp", index, "double"), "%u", lanes.field("index"))
+        loop.close([], w.any(due[-1]))
+    _write_left_over(w, shape, lanes, window)
+
+
+def _whole(w: Writer, lanes: Lanes, name: str) -> Value:
+    return w.convert("fptosi", w.load("%u", lanes.field(name), width=lanes.width), "i64")
+
+
+def _load_times(w: Writer, row: Value, place: Value, lane: int) -> Value:
+    first = w.integer("add", w.lane(row, lane), w.lane(place, lane))
+    return w.load("%a", 0, Index(first.text), width=QUAD)
+
+
+def _write_quads(w: Writer, shape: Shape, since: Sequence[Value], due: Value, target: Value) -> None:
+    """Store four rows of each lane that has one due, the others' to past."""
+    pointers = []
+    for lane in range(due.width):
+        address = w.put(f"getelementptr double, ptr %out, i64 {w.lane(target, lane).text}")
+        pointers.append(w.put(f"select {w.lane(due, lane).typed}, ptr {address}, ptr %past"))
+    values = [value for moment in since for value in _horner(w, shape, moment)]
+    for first in range(0, len(values), BLOCK):
+        for pointer, numbers in zip(pointers, transposed(w, values[first : first + BLOCK]), strict=True):
+            w.store(numbers, pointer, first)
+
+
+def _write_left_over(w: Writer, shape: Shape, lanes: Lanes, window: Window) -> None:
+    """Write the last three samples of every lane one by one."""
+    count, row, start = (_whole(w, lanes, name) for name in ("count", "row", "start"))
+    index = _whole(w, lanes, "index")
+    beyond = w.compare_integers("sgt", w.integer("add", index, whole(QUAD, lanes.width)), count)
+    near = w.both(beyond, w.compare("oge", window.step, constant(0.0, lanes.width)))
+    with when(w, w.any(near)), repeat(w, []) as loop:
+        index = _whole(w, lanes, "index")
+        some = w.both(near, w.compare_integers("slt", index, count))
+        place = w.select(some, index, whole(0, lanes.width))
+        moments = [w.load("%a", 0, Index(w.integer("add", w.lane(row, k), w.lane(place, k)).text)) for k in range(lanes.width)]
+        since = w.sub(w.sub(w.lanes(moments), window.time), window.carry)
+        due = w.both(some, w.compare("ole", since, window.step))
+        target = w.integer("add", start, w.integer("mul", place, whole(shape.dimension, lanes.width)))
+        values = _horner(w, shape, since)
+        for lane in range(lanes.width):
+            address = w.put(f"getelementptr double, ptr %out, i64 {w.lane(target, lane).text}")
+            pointer = w.put(f"select {w.lane(due, lane).typed}, ptr {address}, ptr %past")
+            for d, value in enumerate(values):
+                w.store(w.lane(value, lane), pointer, d)
+        following = w.integer("add", index, w.convert("zext", due, "i64"))
+        w.store(w.convert("sitofp", following, "double"), "%u", lanes.field("index"))
+        loop.close([], w.any(due))
+
+
+def write_block_samples(w: Writer, shape: Shape, lanes: Lanes, window: Window) -> None:
+    """Write the samples of a single lane, with its index in u brought forward."""
+    count, row, start = (_whole(w, lanes, name) for name in ("count", "row", "start"))
+    times = w.put(f"getelementptr double, ptr %a, i64 {row.text}")
+    rows = w.put(f"getelementptr double, ptr %out, i64 {start.text}")
+    for width in (BLOCK, 1):
+        with repeat(w, []) as loop:
+            w.store(constant(0.0), "%past")
+            place = _whole(w, lanes, "index")
+            left = w.integer("sub", count, place)
+            enough = w.compare_integers("sge", left, whole(width))
+            if width == 1:
+                enough = w.both(enough, w.compare_integers("slt", left, whole(BLOCK)))
+            with when(w, enough):
+                moments = w.load(times, 0, Index(place.text), width=width)
+                since = w.sub(w.sub(moments, w.splat(window.time, width)), w.splat(window.carry, width))
+                found = w.count(w.compare("ole", since, w.splat(window.step, width)))
+                with when(w, w.compare_integers("sgt", found, whole(0))):
+                    target = w.put(f"getelementptr double, ptr {rows}, i64 {w.integer('mul', place, whole(shape.dimension)).text}")
+                    store_rows(w, _horner(w, shape, since, broadcast=True), target)
+                w.store(w.convert("sitofp", w.integer("add", place, found), "double"), "%u", lanes.field("index"))
+                w.store(w.convert("sitofp", found, "double"), "%past")
+            loop.close([], w.compare("oeq", w.load("%past"), constant(float(width))))
 
 
 def _horner(w: Writer, shape: Shape, since: Value, *, broadcast: bool = False) -> list[Value]:
@@ -128,54 +146,3 @@ def _horner(w: Writer, shape: Shape, since: Value, *, broadcast: bool = False) -
             value = w.fma(value, since, coefficient(n, d))
         values.append(value)
     return values
-
-
-def write_single_samples(assembly: Assembly, shape: Shape) -> None:
-    """Write function samples for one lane: eight consecutive samples at a time, the last seven rows of out one by one.
-
-    Eight rows are written even if the step reaches fewer; the others are written again by a later step, or filled by the caller.
-    """
-    w = Writer(assembly, "samples", KERNEL_POINTERS, wide=True)
-    clock = Clock(1)
-    time, carry, step = (w.load("%u", k) for k in (clock.time, clock.carry, clock.step))
-    count, row, start = (w.convert("fptosi", w.load("%u", k), "i64") for k in (clock.count, clock.row, clock.start))
-    times = w.put(f"getelementptr double, ptr %p, i64 {row.text}")
-    rows = w.put(f"getelementptr double, ptr %out, i64 {start.text}")
-    for width in (BLOCK, 1):
-        with repeat(w, []) as loop:
-            w.store(constant(0.0), "%u", clock.found)
-            place = w.convert("fptosi", w.load("%u", clock.index), "i64")
-            left = w.integer("sub", count, place)
-            enough = w.compare_integers("sge", left, whole(width))
-            if width == 1:
-                enough = w.both(enough, w.compare_integers("slt", left, whole(BLOCK)))
-            with when(w, enough):
-                moments = w.load(times, 0, Index(place.text), width=width)
-                since = w.sub(w.sub(moments, w.splat(time, width)), w.splat(carry, width))
-                found = w.count(w.compare("ole", since, w.splat(step, width)))
-                with when(w, w.compare_integers("sgt", found, whole(0))):
-                    target = w.put(f"getelementptr double, ptr {rows}, i64 {w.integer('mul', place, whole(shape.dimension)).text}")
-                    _store_rows(w, _horner(w, shape, since, broadcast=True), target)
-                w.store(w.convert("sitofp", w.integer("add", place, found), "double"), "%u", clock.index)
-                w.store(w.convert("sitofp", found, "double"), "%u", clock.found)
-            loop.close([], w.compare("oeq", w.load("%u", clock.found), constant(float(width))))
-    w.finish()
-
-
-def _store_rows(w: Writer, values: Sequence[Value], target: str) -> None:
-    """Store vectors over the samples, one a component, as rows."""
-    width, dimension = values[0].width, len(values)
-    if width == 1 or dimension > _INTERLEAVED:
-        for sample in range(width):
-            for d, value in enumerate(values):
-                w.store(w.lane(value, sample), target, sample * dimension + d)
-        return
-    joined, lanes = values[0], 1
-    while lanes < dimension:
-        following = values[lanes]
-        padded = w.shuffle(following, following, [*range(width), *[-1] * ((lanes - 1) * width)])
-        joined = w.shuffle(joined, padded, range((lanes + 1) * width))
-        lanes += 1
-    if dimension > 1:
-        joined = w.shuffle(joined, joined, [d * width + sample for sample in range(width) for d in range(dimension)])
-    w.store(joined, target)

@@ -1,76 +1,25 @@
 """One Taylor step of up to eight trajectories at once, each with a step of its own, as straight-line code.
 
-The step of a lane follows from the last two coefficients (Jorba and Zou 2005, section 3.2, component by component): |c_N| h^N is at most atol + rtol |x| in
-every component. A step chosen from coefficients cannot see a kink ahead of it, so the polynomial is checked where it ends: if its derivative there
-is not the right-hand side to the tolerance, the lane halves its step, with the same coefficients, until it is.
+The step of a lane follows from the last two coefficients (Jorba and Zou 2005, section 3.2, component by component): |c_N| h^N is at most
+atol + rtol |x| in every component. A step chosen from coefficients cannot see a kink ahead of it, so the polynomial is checked where it ends: if
+its derivative there is not the right-hand side to the tolerance, the lane halves its step, with the same coefficients, until it is. What
+`crossing` watches keeps a step from passing a kink twice, which its end would not show.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from chaosbench.expressions.recurrences import expand
+from chaosbench.expressions.recurrences import Expansion, expand
 from chaosbench.expressions.series import SeriesNode, SeriesTape
+from chaosbench.kernels.advance import Limits, Stepped
 from chaosbench.kernels.control import repeat
-from chaosbench.kernels.emitter import KERNEL_POINTERS, Assembly, Writer
+from chaosbench.kernels.crossing import Crossing
+from chaosbench.kernels.emitter import Writer
 from chaosbench.kernels.operations import emit_operation
 from chaosbench.kernels.radius import excess_of, fitted, greater, largest, radius
 from chaosbench.kernels.values import Value, constant
 
-# A polynomial whose last term is at the tolerance leaves a defect of about N (h / rho) times it; kinks leave one that is larger by orders of magnitude.
+# A polynomial whose last term is at the tolerance leaves a defect of about N (h / rho) times it; kinks leave one larger by orders of magnitude.
 DEFECT = 10.0
-
-
-@dataclass(frozen=True)
-class Control:
-    """Where things stand in the array `a` of a step: rtol, atol, the factor of the radius from order N - 1, then one number a lane each."""
-
-    width: int
-    rtol: int = 0
-    atol: int = 1
-    factor: int = 2
-
-    @property
-    def room(self) -> int:
-        """The longest step that may be taken; 0 leaves the lane where it is."""
-        return 8
-
-    @property
-    def least(self) -> int:
-        """The step at which halving ends."""
-        return 8 + self.width
-
-    @property
-    def size(self) -> int:
-        """Doubles in all."""
-        return 8 + 2 * self.width
-
-
-@dataclass(frozen=True)
-class Result:
-    """Where things stand in `out` after a step: the new state [D][W], then one number a lane each."""
-
-    dimension: int
-    width: int
-
-    @property
-    def step(self) -> int:
-        """The step taken."""
-        return self.dimension * self.width
-
-    @property
-    def halvings(self) -> int:
-        """How often it was halved."""
-        return self.step + self.width
-
-    @property
-    def largest(self) -> int:
-        """The largest component of the new state; not a number when the right-hand side there is none."""
-        return self.halvings + self.width
-
-    @property
-    def size(self) -> int:
-        """Doubles in all."""
-        return self.largest + self.width
 
 
 class VectorArithmetic:
@@ -108,13 +57,13 @@ class StraightSeries:
             if node.op == "parameter" and node.slot not in self._parameters:
                 self._parameters[node.slot] = w.load("%p", node.slot * width, width=width)
 
-    def __call__(self, state: Sequence[Value], order: int) -> list[list[Value]]:
-        """Return the coefficients 0 .. order of every component."""
+    def __call__(self, state: Sequence[Value], order: int) -> Expansion:
+        """Return the coefficients 0 .. order of every component, and those of the nodes."""
         return expand(self._arithmetic, self._series, order, state, self._leaf)
 
     def rates(self, state: Sequence[Value]) -> list[Value]:
         """Return the right-hand side."""
-        return [row[1] for row in self(state, 0)]
+        return [row[1] for row in self(state, 0).solution]
 
     def _leaf(self, node: SeriesNode, coefficients: Sequence[Value] | None) -> Value:
         if node.op == "constant":
@@ -126,37 +75,48 @@ class StraightSeries:
         return coefficients[node.slot]
 
 
-def write_taylor_step(assembly: Assembly, series: SeriesTape, order: int, width: int) -> None:
-    """Write function step.
+class StraightTaylor:
+    """The Taylor step of a system without cells, written into the loop of an advance."""
 
-    It takes u [D][W], p [P][W] and a (see `Control`), and leaves in work the coefficients [N + 1][D][W], in out the new state [D][W], then for every
-    lane the step taken, the number of halvings and the largest component of the new state.
-    """
-    w = Writer(assembly, "step", KERNEL_POINTERS, wide=True)
-    control, dimension = Control(width), len(series.outputs)
-    evaluate = StraightSeries(w, series, width)
-    rtol, atol, factor = (w.splat(w.load("%a", k), width) for k in (control.rtol, control.atol, control.factor))
-    room, least = (w.load("%a", k, width=width) for k in (control.room, control.least))
-    state = [w.load("%u", d * width, width=width) for d in range(dimension)]
-    coefficients = evaluate(state, order)
-    for d, row in enumerate(coefficients):
-        for n, value in enumerate(row):
-            w.store(value, "%work", (n * dimension + d) * width)
-    scales = [w.fma(rtol, w.call("fabs", value), atol) for value in state]
-    excess = [largest(w, [excess_of(w, row[n], scale) for row, scale in zip(coefficients, scales, strict=True)]) for n in (order, order - 1)]
-    h = fitted(w, radius(w, excess, order, factor), room)
-    with repeat(w, [h, constant(0.0, width)]) as loop:
-        trial, halvings = loop.carried
-        reached, slopes = _ends(w, trial, dimension, order)
-        rates = evaluate.rates(reached)
-        bad = _disagree(w, slopes, rates, trial, scales)
-        bad = w.both(bad, w.compare("ogt", trial, least))
-        shorter = w.select(bad, w.mul(trial, constant(0.5, width)), trial)
-        loop.close([shorter, w.select(bad, w.add(halvings, constant(1.0, width)), halvings)], w.any(bad))
-    size = _size(w, reached, rates)
-    for k, value in enumerate([*reached, trial, halvings, size]):
-        w.store(value, "%out", k * width)
-    w.finish()
+    def __init__(self, w: Writer, series: SeriesTape, order: int, width: int) -> None:
+        self._w = w
+        self._series = series
+        self._order = order
+        self._width = width
+        self._dimension = len(series.outputs)
+        self._evaluate = StraightSeries(w, series, width)
+        self._reached: list[Value] = []
+
+    def write(self, limits: Limits) -> Stepped:
+        """Write the coefficients to work [N + 1][D][W] and find the step and the state at its end."""
+        w, order, width = self._w, self._order, self._width
+        state = [w.load("%u", d * width, width=width) for d in range(self._dimension)]
+        coefficients, nodes = self._evaluate(state, order)
+        switches = [Crossing(w, switch, nodes, width) for switch in self._series.switches]
+        for d, row in enumerate(coefficients):
+            for n, value in enumerate(row):
+                w.store(value, "%work", (n * self._dimension + d) * width)
+        scales = [w.fma(limits.rtol, w.call("fabs", value), limits.atol) for value in state]
+        excess = [largest(w, [excess_of(w, row[n], scale) for row, scale in zip(coefficients, scales, strict=True)]) for n in (order, order - 1)]
+        h = fitted(w, radius(w, excess, order, limits.factor), limits.room)
+        with repeat(w, [h, constant(0.0, width)]) as loop:
+            trial, halvings = loop.carried
+            reached, slopes = _ends(w, trial, self._dimension, order)
+            rates = self._evaluate.rates(reached)
+            bad = _disagree(w, slopes, rates, trial, scales)
+            for crossing in switches:
+                bad = w.either(bad, crossing.possible(trial))
+            bad = w.both(bad, w.compare("ogt", trial, limits.least))
+            shorter = w.select(bad, w.mul(trial, constant(0.5, width)), trial)
+            loop.close([shorter, w.select(bad, w.add(halvings, constant(1.0, width)), halvings)], w.any(bad))
+        self._reached = reached
+        return Stepped(trial, halvings, _size(w, reached, rates))
+
+    def keep(self, good: Value) -> None:
+        """Write the new state to u where the step is good."""
+        w, width = self._w, self._width
+        for d, value in enumerate(self._reached):
+            w.store(w.select(good, value, w.load("%u", d * width, width=width)), "%u", d * width)
 
 
 def _size(w: Writer, reached: Sequence[Value], rates: Sequence[Value]) -> Value:

@@ -1,0 +1,141 @@
+"""The loop around an advance: trajectories enter and leave the lanes of a kernel that integrates several of them at once.
+
+A lane whose trajectory has ended takes the next one, so none waits for the others. Arguments as in `_drivers`, and: width: lanes of a group, cost:
+evaluations a step, settings: as in kernels/lanes.py. buffers: (u, p, past, work), see kernels/advance.py for what they hold, a row for each group.
+"""
+
+import numpy as np
+
+from chaosbench.integrators._call import at, call, driver
+from chaosbench.integrators._drivers import BLOW_UP, INTERRUPTED, OK, STEP_UNDERFLOW, TOO_MANY_STEPS, Buffers
+from chaosbench.kernels.lanes import FIELDS, LEAST, LIMIT
+
+_TIME, _CARRY, _END, _FLOOR = (FIELDS.index(name) for name in ("time", "carry", "end", "floor"))
+_INDEX, _COUNT, _ROW, _START = (FIELDS.index(name) for name in ("index", "count", "row", "start"))
+_STEP, _LARGEST, _STEPS, _HALVINGS = (FIELDS.index(name) for name in ("step", "largest", "steps", "halvings"))
+FIELD_COUNT = len(FIELDS)
+
+
+@driver
+def _enter(
+    record: np.ndarray, p: np.ndarray, lane: int, width: int, b: int, states: np.ndarray, parameters: np.ndarray, times: np.ndarray, out: np.ndarray
+) -> None:
+    """Put trajectory b at its start into a lane."""
+    dimension, samples = states.shape[1], times.shape[1]
+    row, own, fields = min(b, times.shape[0] - 1), min(b, parameters.shape[0] - 1), dimension * width + lane
+    for d in range(dimension):
+        record[d * width + lane] = states[b, d]
+    for d in range(out.shape[2]):
+        out[b, 0, d] = states[b, d]
+    for k in range(parameters.shape[1]):
+        p[k * width + lane] = parameters[own, k]
+    for k in range(_HALVINGS + 1):
+        record[fields + k * width] = 0.0
+    begin, end = times[row, 0], times[row, samples - 1]
+    record[fields + _TIME * width], record[fields + _END * width] = begin, end
+    record[fields + _FLOOR * width] = LEAST * 1e-6 * (end - begin)  # near time 0, where the unit in the last place says nothing
+    record[fields + _INDEX * width], record[fields + _COUNT * width] = 1.0, samples
+    record[fields + _ROW * width], record[fields + _START * width] = row * samples, b * samples * out.shape[2]
+
+
+@driver
+def _rest(record: np.ndarray, lane: int, width: int, dimension: int) -> None:
+    """Let a lane stand still and write nothing."""
+    fields = dimension * width + lane
+    record[fields + _TIME * width], record[fields + _CARRY * width] = record[fields + _END * width], 0.0
+    record[fields + _INDEX * width] = record[fields + _COUNT * width]
+
+
+@driver
+def _ending(record: np.ndarray, lane: int, width: int, dimension: int, most: int, interrupted: bool) -> int:
+    """Tell how the trajectory of a lane has ended, -1 if it has not."""
+    fields = dimension * width + lane
+    time, largest, steps = record[fields + _TIME * width], record[fields + _LARGEST * width], record[fields + _STEPS * width]
+    if steps > 0.0 and not largest <= LIMIT:
+        least = max(LEAST * abs(time), record[fields + _FLOOR * width])
+        return BLOW_UP if largest > LIMIT and record[fields + _STEP * width] > least else STEP_UNDERFLOW
+    if time == record[fields + _END * width] and record[fields + _CARRY * width] == 0.0:
+        return OK
+    if interrupted:
+        return INTERRUPTED
+    return TOO_MANY_STEPS if steps >= most else -1
+
+
+@driver
+def _leave(
+    record: np.ndarray,
+    lane: int,
+    width: int,
+    b: int,
+    ended: int,
+    out: np.ndarray,
+    final: np.ndarray,
+    status: np.ndarray,
+    counts: np.ndarray,
+    cost: int,
+) -> None:
+    """Write down how trajectory b ended, the state that its lane holds and the work done."""
+    samples, dimension = out.shape[1], final.shape[1]
+    fields = dimension * width + lane
+    status[b] = ended
+    counts[b, 1] = int(record[fields + _HALVINGS * width])
+    counts[b, 0] = int(record[fields + _STEPS * width]) * cost + counts[b, 1]
+    for d in range(dimension):
+        final[b, d] = record[d * width + lane]
+    if ended == OK:
+        for d in range(out.shape[2]):
+            out[b, samples - 1, d] = final[b, d]
+        return
+    for row in range(int(record[fields + _INDEX * width]), samples):
+        for d in range(out.shape[2]):
+            out[b, row, d] = np.nan
+
+
+@driver
+def solve_lanes(
+    address: int,
+    width: int,
+    cost: int,
+    settings: np.ndarray,
+    states: np.ndarray,
+    parameters: np.ndarray,
+    times: np.ndarray,
+    buffers: Buffers,
+    out: np.ndarray,
+    final: np.ndarray,
+    status: np.ndarray,
+    counts: np.ndarray,
+    stop: np.ndarray,
+    first: int,
+    beyond: int,
+) -> None:
+    """Solve trajectories first <= b < beyond; rows of `out` (B, T, D) after a failure become NaN."""
+    u, p, past, work = buffers
+    groups, dimension, most, place = u.shape[0], states.shape[1], int(settings[3]), (states.shape[1] + FIELD_COUNT) * width
+    held, following, running = np.full((groups, width), -1), first, 0
+    for group in range(groups):
+        for k in range(settings.size):
+            u[group, place + k] = settings[k]
+        for lane in range(width):  # a lane that never gets a trajectory rests at a start
+            _enter(u[group], p[group], lane, width, min(first + group * width + lane, beyond - 1), states, parameters, times, out)
+            _rest(u[group], lane, width, dimension)
+    while True:
+        for group in range(groups):
+            for lane in range(width):
+                while held[group, lane] < 0 and following < beyond:
+                    _enter(u[group], p[group], lane, width, following, states, parameters, times, out)
+                    if times.shape[1] > 1:
+                        held[group, lane], running = following, running + 1
+                    else:
+                        _leave(u[group], lane, width, following, OK, out, final, status, counts, cost)
+                    following += 1
+        if running == 0:
+            return
+        call(address, at(u, 0), at(p, 0), at(times, 0), at(past, 0), at(work, 0), at(out, 0))
+        for group in range(groups):
+            for lane in range(width):
+                ended = _ending(u[group], lane, width, dimension, most, stop[0] != 0) if held[group, lane] >= 0 else -1
+                if ended >= 0:
+                    _leave(u[group], lane, width, held[group, lane], ended, out, final, status, counts, cost)
+                    _rest(u[group], lane, width, dimension)
+                    held[group, lane], running = -1, running - 1

@@ -1,0 +1,35 @@
+"""The record of a few trajectories that are integrated together, one a lane: where every number stands in the array `u` of an advance."""
+
+from dataclasses import dataclass
+
+LIMIT = 1e12  # a state beyond it has left every attractor
+LEAST = 32.0 * 2.0**-53  # halving ends at this part of the time
+
+# One number a lane each. time + carry: the clock, an unevaluated sum. end: the last sample time. least: halving ends at this part of the time, or at
+# `floor` near time 0. index: the next sample; count: the number of samples; row: where the sample times begin in `a`; start: where the rows
+# begin in `out`. step: the last step, largest: the largest component after it. steps, halvings: counts so far.
+FIELDS = ("time", "carry", "end", "floor", "index", "count", "row", "start", "step", "largest", "steps", "halvings")
+# One number each. factor: of the radius from order N - 1. most_steps: a lane's budget. rounds: steps after which an advance returns anyway.
+# attention: whether a lane ended, failed or spent its steps in the last round.
+SETTINGS = ("rtol", "atol", "factor", "most_steps", "rounds", "attention")
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """The layout: the state [D][W], the fields [F][W], the settings. Whole numbers are kept as doubles. A lane is at rest when time = end."""
+
+    dimension: int
+    width: int
+
+    def field(self, name: str) -> int:
+        """Return where a field begins."""
+        return (self.dimension + FIELDS.index(name)) * self.width
+
+    def setting(self, name: str) -> int:
+        """Return where a setting stands."""
+        return (self.dimension + len(FIELDS)) * self.width + SETTINGS.index(name)
+
+    @property
+    def size(self) -> int:
+        """Doubles in all, whole cache lines."""
+        return -(-((self.dimension + len(FIELDS)) * self.width + len(SETTINGS)) // 8) * 8
