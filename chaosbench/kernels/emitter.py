@@ -22,6 +22,8 @@ KERNEL_POINTERS = ("u", "p", "a", "past", "work", "out")
 _ATTRIBUTES = """attributes #0 = { nounwind "prefer-vector-width"="256" "min-legal-vector-width"="0" }
 attributes #1 = { nounwind willreturn memory(none) }
 attributes #2 = { nounwind }
+attributes #3 = { nounwind willreturn memory(none) "prefer-vector-width"="256" "min-legal-vector-width"="0" }
+attributes #4 = { nounwind willreturn memory(none) cold }
 """
 
 
@@ -45,9 +47,16 @@ class Assembly:
         """Add a ready-made function once."""
         self._definitions[name] = text
 
+    def defines(self, name: str) -> bool:
+        """Whether a ready-made function of this name was added."""
+        return name in self._definitions
+
     def text(self) -> str:
-        """Return the whole module as LLVM assembly."""
-        return "\n".join([*self._functions, *self._definitions.values(), *self._declarations.values(), _ATTRIBUTES])
+        """Return the whole module as LLVM assembly, without the ready-made functions that nothing calls."""
+        parts, waiting = list(self._functions), dict(self._definitions)
+        while called := [name for name in waiting if any(f"@{name}(" in part for part in parts)]:
+            parts += [waiting.pop(name) for name in called]
+        return "\n".join([*parts, *self._declarations.values(), _ATTRIBUTES])
 
 
 class Writer:
@@ -68,6 +77,7 @@ class Writer:
         self.block = "entry"
         self._count = 0
         self._splats: dict[tuple[str, str, int], Value] = {}  # valid in the block where they were written
+        self.calls: dict[tuple[str, ...], tuple[int, str, int]] = {}  # see `elementary`: block, functions, arguments -> line, name, member
         # Internal functions are called with disjoint memory only; the exported ones leave a caller free to let `out` be `u`.
         pointer = "ptr noalias" if internal else "ptr"
         parameters = [f"{pointer} %{p}" for p in pointers] + [f"double %{d}" for d in doubles]
@@ -133,6 +143,10 @@ class Writer:
     def both(self, a: Value, b: Value) -> Value:
         """Logical and of two comparisons."""
         return self._binary("and", a, b)
+
+    def complement(self, condition: Value) -> Value:
+        """Logical not of a comparison in one lane."""
+        return Value(self.put(f"xor i1 {condition.text}, true"), 1, "i1")
 
     def any(self, condition: Value) -> Value:
         """Whether a comparison holds in any lane."""

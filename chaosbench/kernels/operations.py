@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from chaosbench.errors import KernelError
+from chaosbench.kernels.elementary import ELEMENTARY, call_elementary
 from chaosbench.kernels.emitter import Writer
 from chaosbench.kernels.values import Value, constant
 
@@ -70,11 +71,15 @@ def _sign(w: Writer, a: Sequence[Value]) -> Value:
 
 
 def _power(w: Writer, a: Sequence[Value]) -> Value:
-    return w.call("sqrt", a[0]) if a[1].text == constant(0.5, a[1].width).text else w.call("pow", a[0], a[1])
+    return w.call("sqrt", a[0]) if a[1].text == constant(0.5, a[1].width).text else call_elementary(w, "pow", *a)
 
 
 def _call(name: str) -> Emission:
     return lambda w, a: w.call(name, *a)
+
+
+def _elementary(name: str) -> Emission:
+    return lambda w, a: call_elementary(w, name, *a)
 
 
 def _compare(predicate: str) -> Emission:
@@ -102,10 +107,9 @@ OPERATIONS: Mapping[str, Emission] = MappingProxyType(
         "le": _compare("ole"),
         "gt": _compare("ogt"),
         "ge": _compare("oge"),
-        **{
-            name: _call(name)
-            for name in ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "exp", "log", "sqrt", "floor", "atan2")
-        },
+        "sqrt": _call("sqrt"),
+        "floor": _call("floor"),
+        **{name: _elementary(name) for name in ELEMENTARY if name != "pow"},
     }
 )
 

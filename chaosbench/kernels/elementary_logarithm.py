@@ -1,0 +1,152 @@
+"""The natural logarithm and powers.
+
+Method: x = 2**e m with m from sqrt(1/2) to sqrt(2), f = m - 1, s = f/(2 + f): log m = 2 atanh s, an odd minimax polynomial. The logarithm is put
+together as f - f*f/2 + s (f*f/2 + R(s*s)), whose leading terms are exact. A power is exp(y log x), with the logarithm carried to 2**-65: s and the
+cubic term in two parts, the rest in one.
+
+Error: below 0.55 units in the last place for the logarithm, 0.8 for powers; measured in tests/kernels/test_elementary.py. Special values of
+powers are those of the C standard, annex F.
+
+Source: W. J. Cody, W. Waite, Software Manual for the Elementary Functions (1980); J.-M. Muller, Elementary Functions, 3rd ed. (2016), chapter 11.
+"""
+
+import math
+from collections.abc import Container
+
+from chaosbench.kernels.elementary_coefficients import LOG_2_SHORT, LOGARITHM, LOGARITHM_TAIL, TWO_THIRDS
+from chaosbench.kernels.elementary_exponential import ORDINARY, exponential, reduced, times_any_power, times_power
+from chaosbench.kernels.elementary_writer import FunctionWriter, Pair
+from chaosbench.kernels.values import Value, whole
+
+_ROOT_HALF = 0x3FE6A09E << 32  # the bits of sqrt(1/2), as far as they are needed
+_SMALLEST_NORMAL = 2.0**-1022
+_LARGEST_EXPONENT = 800.0  # exp of more is infinite, of less than minus that zero
+
+
+def _decomposed(f: FunctionWriter, x: Value) -> tuple[Value, Value]:
+    """Return e and m with x = 2**e m, for positive normal x."""
+    # 2**62 moves the exponent up by 1024; positive, it can be read off behind the bits of 2**52.
+    from_root = f.integer("add", f.bits(x), whole((1 << 62) - _ROOT_HALF, f.width))
+    m = f.real(f.integer("add", f.masked(from_root, (1 << 52) - 1), whole(_ROOT_HALF, f.width)))
+    raised = f.real(f.integer("or", f.shifted("lshr", from_root, 52), whole(0x433 << 52, f.width)))
+    return f.sub(raised, f.number(2.0**52 + 1024)), m
+
+
+def _ordinary(f: FunctionWriter, x: Value) -> tuple[Value, Value]:
+    """Return x where it is positive, normal and finite, else something that is; and 2**-54 of it where x is subnormal."""
+    small = f.compare("olt", x, f.number(_SMALLEST_NORMAL))
+    return f.select(small, f.mul(x, f.number(2.0**54)), x), f.select(small, f.number(-54.0), f.number(0.0))
+
+
+def _not_ordinary(f: FunctionWriter, x: Value) -> Value:
+    """Whether x is not positive, or subnormal, infinite or NaN."""
+    below = f.compare("ult", x, f.number(_SMALLEST_NORMAL))
+    return f.either(below, f.compare("uge", x, f.number(math.inf)))
+
+
+def write_logarithm(f: FunctionWriter, wanted: Container[int]) -> list[Value | None]:
+    """Write log."""
+    [x] = f.arguments
+    values = [_logarithm(f, *_decomposed(f, x))]
+    with f.detour(_not_ordinary(f, x), values):
+        scaled, more = _ordinary(f, x)
+        e, m = _decomposed(f, scaled)
+        values[0] = _outside(f, x, _logarithm(f, f.add(e, more), m))
+    return list(values)
+
+
+def _logarithm(f: FunctionWriter, e: Value, m: Value) -> Value:
+    a = f.sub(m, f.number(1.0))
+    s = f.div(a, f.add(m, f.number(1.0)))
+    z = f.mul(s, s)
+    square, square_error = f.product(f.mul(f.number(0.5), a), a)
+    lead, lead_error = f.ordered_sum(a, f.neg(square))
+    tail = f.fma(z, f.polynomial(z, LOGARITHM), square)
+    rest = f.fma(s, tail, f.sub(lead_error, square_error))
+    scale = f.number(LOG_2_SHORT[0])
+    total = f.fma(e, scale, lead)
+    lost = f.add(f.fma(e, scale, f.neg(total)), lead)
+    return f.add(total, f.add(f.fma(e, f.number(LOG_2_SHORT[1]), rest), lost))
+
+
+def _outside(f: FunctionWriter, x: Value, inside: Value) -> Value:
+    """The logarithm where x is not positive and finite."""
+    zero = f.number(0.0)
+    regular = f.both(f.compare("ogt", x, zero), f.compare("olt", x, f.number(math.inf)))
+    other = f.select(f.compare("olt", x, zero), f.number(math.nan), x)  # infinity and NaN stay
+    return f.select(regular, inside, f.select(f.compare("oeq", x, zero), f.number(-math.inf), other))
+
+
+def _logarithm_in_two_parts(f: FunctionWriter, e: Value, m: Value) -> Pair:
+    a = f.sub(m, f.number(1.0))
+    s, s_excess = f.quotient((a, None), f.ordered_sum(f.number(2.0), a))
+    z, z_error = f.product(s, s)
+    z_excess = f.fma(f.add(s, s), s_excess, f.neg(z_error))
+    factor, factor_low = (f.number(part) for part in TWO_THIRDS)
+    cubic, cubic_error = f.product(z, factor)
+    cubic_low = f.fma(z, factor_low, f.fma(f.neg(z_excess), factor, cubic_error))
+    w, w_low = f.ordered_sum(cubic, f.fma(f.mul(z, z), f.polynomial(z, LOGARITHM_TAIL), cubic_low))
+    second, second_error = f.product(s, w)
+    second_low = f.fma(s, w_low, f.fma(f.neg(s_excess), w, second_error))
+    scale, twice = f.number(LOG_2_SHORT[0]), f.add(s, s)
+    first = f.fma(e, scale, twice)
+    first_lost = f.add(f.fma(e, scale, f.neg(first)), twice)
+    total, total_lost = f.ordered_sum(first, second)
+    low = f.fma(f.number(-2.0), s_excess, second_low)
+    low = f.add(f.fma(e, f.number(LOG_2_SHORT[1]), low), f.add(first_lost, total_lost))
+    return f.ordered_sum(total, low)
+
+
+def write_power(f: FunctionWriter, wanted: Container[int]) -> list[Value | None]:
+    """Write pow."""
+    x, y = f.arguments
+    log, log_low = _logarithm_in_two_parts(f, *_decomposed(f, x))
+    exponent = f.mul(y, log)
+    _, shifted, r = _with_low(f, exponent, _low_of_product(f, y, (log, log_low), exponent))
+    values = [times_power(f, exponential(f, r), shifted)]
+    large = f.compare("uge", f.call("fabs", exponent), f.number(ORDINARY))
+    with f.detour(f.either(_not_ordinary(f, x), large), values):
+        values[0] = _any_power(f)
+    return list(values)
+
+
+def _low_of_product(f: FunctionWriter, y: Value, log: Pair, product: Value) -> Value:
+    return f.fma(y, log[1], f.fma(y, log[0], f.neg(product)))
+
+
+def _with_low(f: FunctionWriter, exponent: Value, low: Value) -> tuple[Value, Value, Pair]:
+    k, shifted, (r, r_low) = reduced(f, exponent)
+    lead, rest = f.ordered_sum(r, low)
+    return k, shifted, (lead, f.add(rest, r_low))
+
+
+def _any_power(f: FunctionWriter) -> Value:
+    x, y = f.arguments
+    size = f.call("fabs", x)
+    scaled, more = _ordinary(f, size)
+    e, m = _decomposed(f, scaled)
+    log, log_low = _logarithm_in_two_parts(f, f.add(e, more), m)
+    log = _outside(f, size, log)
+    exponent, limit = f.mul(y, log), f.number(_LARGEST_EXPONENT)
+    low = _low_of_product(f, y, (log, log_low), exponent)
+    low = f.select(f.compare("ole", f.call("fabs", exponent), limit), low, f.number(0.0))
+    exponent = f.select(f.compare("ogt", exponent, limit), limit, exponent)
+    exponent = f.select(f.compare("olt", exponent, f.neg(limit)), f.neg(limit), exponent)
+    k, _, r = _with_low(f, exponent, low)
+    return _with_special_powers(f, times_any_power(f, exponential(f, r), k))
+
+
+def _with_special_powers(f: FunctionWriter, power: Value) -> Value:
+    """The sign for a negative base, and what the C standard fixes beside it."""
+    x, y = f.arguments
+    zero, one, infinity = f.number(0.0), f.number(1.0), f.number(math.inf)
+    half = f.mul(y, f.number(0.5))
+    fraction = f.compare("une", f.call("floor", y), y)
+    odd = f.both(f.compare("une", f.call("floor", half), half), f.compare("oeq", f.call("floor", y), y))
+    negative = f.compare_integers("slt", f.bits(x), whole(0, f.width))
+    power = f.select(f.both(negative, odd), f.neg(power), power)
+    undefined = f.both(fraction, f.both(f.compare("olt", x, zero), f.compare("ogt", x, f.neg(infinity))))
+    power = f.select(undefined, f.number(math.nan), power)
+    unit = f.both(f.compare("oeq", f.call("fabs", x), one), f.compare("oeq", f.call("fabs", y), infinity))
+    unit = f.either(unit, f.either(f.compare("oeq", x, one), f.compare("oeq", y, zero)))
+    return f.select(unit, one, power)
