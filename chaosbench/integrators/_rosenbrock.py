@@ -21,14 +21,16 @@ class RosenbrockMethod(Integrator):
 
     Method: at each state the Jacobian from the tangent kernel, one LU factorisation with partial pivoting a step, no iteration and therefore no
     failure to converge. Error norm, step control, outputs and clock are those of the explicit methods. The Jacobian must exist: next to a
-    state where it is infinite the step underflows. Work grows like D^3 for a full Jacobian of D components, like D^2 for a chain or ring of cells.
+    state where it is infinite the step underflows. The work of a step grows like D^3 for a full Jacobian of D components, like D for a chain or
+    ring of cells.
 
-    Error: as for the explicit methods. `evaluations` counts a Jacobian as D + 1 right-hand sides.
+    Error: as for the explicit methods. `evaluations` counts a Jacobian as one right-hand side and one more for each tangent (see `_jacobian`).
     """
 
     kinds = ("flows",)
     adaptive = True
     implicit = True
+    needs_equations = True
     coefficients: ClassVar[Rosenbrock]
 
     def solve(

@@ -1,10 +1,10 @@
 """The loop of Rosenbrock methods: one Jacobian a state, one LU factorisation a step, control and continuous output as in `_drivers`.
 
-Arguments in common, beside those of `_drivers`: address: int64 (value, value with the D tangents of a Jacobian). sizes: int64 (D, stages, degree,
-extra stages, order of the error estimate). method: (gamma, a, c, dense) as arrays, see `_rodas5p_tableau`. linear, working memory of one
-thread: extended (the state and D unit vectors), slopes (the rate and the columns of the Jacobian), its kernel's work, matrix, pivots, spans,
-stages (S, D). trace (n, 2 + D): filled with the length, the largest column sum of |J| and the first state of the first n accepted steps, on which
-nothing else depends; n may be 0.
+Arguments in common, beside those of `_drivers`: address: int64 (value, value with the tangents of a Jacobian). sizes: int64 (D, stages, degree,
+extra stages, order of the error estimate, tangents, band). method: (gamma, a, c, dense) as arrays, see `_rodas5p_tableau`. linear: entries and
+place of the Jacobian's plan, then working memory of one thread: extended (the state and the tangents), slopes (the rate and its derivatives), work of
+their kernel, matrix, pivots, vector, stages (S, D). trace (n, 2 + D): filled with the length, the largest column sum of |J| and the first state
+of the first n accepted steps, on which nothing else depends; n may be 0.
 
 A Jacobian with an entry that is not finite, and a singular matrix, count as a rejected step.
 """
@@ -32,22 +32,36 @@ def _begin(address: np.ndarray, sizes: np.ndarray, settings: np.ndarray, p: np.n
 
 
 @driver
-def _differentiate(address: np.ndarray, size: int, p: np.ndarray, buffers: Buffers, linear: Linear) -> float:
-    """Put the rate at u and the Jacobian into memory and return the largest column sum of its absolute values, inf if one is not finite."""
+def _differentiate(address: np.ndarray, p: np.ndarray, buffers: Buffers, linear: Linear) -> float:
+    """Put the rate at u and its derivatives into memory and return the largest column sum of |J|, inf if an entry is not finite."""
     u, rate, _, a, past, _, _ = buffers
-    extended, slopes, work = linear[0], linear[1], linear[2]
-    copy(u, 0, extended, size)
+    entries, _, extended, slopes, work, _, _, _, _ = linear
+    copy(u, 0, extended, u.size)
     call(address[1], at(extended, 0), at(p, 0), at(a, 0), at(past, 0), at(work, 0), at(slopes, 0))
-    copy(slopes, 0, rate, size)
-    largest = 0.0
-    for k in range(size):
-        total = 0.0
-        for i in range((k + 1) * size, (k + 2) * size):
-            total += abs(slopes[i])
+    copy(slopes, 0, rate, u.size)
+    largest, total, column = 0.0, 0.0, 0
+    for n in range(entries.shape[0]):
+        if entries[n, 1] != column:
+            total, column = 0.0, entries[n, 1]
+        total += abs(slopes[entries[n, 2]])
         if not total <= 1e300:
             return math.inf
         largest = max(largest, total)
     return largest
+
+
+@driver
+def _solvable(step: float, band: int, gamma: float, linear: Linear) -> bool:
+    """Factorise I / (gamma step) - J; False if that is impossible."""
+    entries, _, _, slopes, _, matrix, pivots, _, _ = linear
+    size = pivots.size
+    for k in range(size):
+        for i in range(max(k - 2 * band, 0), min(k + band + 1, size)):
+            matrix[k, i] = 0.0
+        matrix[k, k] = 1.0 / (gamma * step)
+    for n in range(entries.shape[0]):
+        matrix[entries[n, 1], entries[n, 0]] -= slopes[entries[n, 2]]
+    return bool(factorise(matrix, pivots, band))
 
 
 @driver
@@ -57,13 +71,9 @@ def _attempt(
     """Fill the stages and the new state of a step of any length; return the scaled error, inf if the linear system has no solution."""
     gamma, weights, couplings, _ = method
     u, rate, trial, a, past, work, result = buffers
-    _, slopes, _, matrix, pivots, spans, stages = linear
-    size, last, inverse = sizes[0], sizes[1] - 1, 1.0 / step
-    for k in range(size):
-        for i in range(size):
-            matrix[k, i] = -slopes[(k + 1) * size + i]
-        matrix[k, k] += inverse / gamma[0]
-    if not factorise(matrix, pivots, spans, size):
+    _, place, _, slopes, _, matrix, pivots, vector, stages = linear
+    size, last = sizes[0], sizes[1] - 1
+    if not _solvable(step, sizes[6], gamma[0], linear):
         return math.inf
     for s in range(sizes[1]):
         copy(u, 0, trial, size)
@@ -73,14 +83,15 @@ def _attempt(
                 trial[i] += weight * stages[j, i]
         if s > 0:
             call(address[0], at(trial, 0), at(p, 0), at(a, 0), at(past, 0), at(work, 0), at(rate, 0))
-        copy(rate, 0, result, size)
         for j in range(s):
-            weight = couplings[s, j] * inverse
+            weight = couplings[s, j] / step
             for i in range(size):
-                result[i] += weight * stages[j, i]
-        substitute(matrix, pivots, spans, result, size)
+                rate[i] += weight * stages[j, i]
         for i in range(size):
-            stages[s, i] = result[i]
+            vector[place[i]] = rate[i]
+        substitute(matrix, pivots, sizes[6], vector)
+        for i in range(size):
+            stages[s, i] = vector[place[i]]
     copy(slopes, 0, rate, size)
     total = 0.0
     for i in range(size):
@@ -92,7 +103,7 @@ def _attempt(
 @driver
 def _extend(sizes: np.ndarray, method: Method, buffers: Buffers, linear: Linear) -> None:
     """Put the continuous extension of the step behind the new state in `result`, as coefficients of powers of theta."""
-    u, result, stages, dense = buffers[0], buffers[6], linear[6], method[3]
+    u, result, stages, dense = buffers[0], buffers[6], linear[8], method[3]
     size = sizes[0]
     for i in range(size):
         first, second, third = 0.0, 0.0, 0.0
@@ -130,9 +141,9 @@ def _flow(
     copy(u, 0, out[0], out.shape[1])
     if index == times.size:
         return OK, index
-    steepest = _differentiate(address, size, p, buffers, linear)
+    steepest = _differentiate(address, p, buffers, linear)
     h = _begin(address, sizes, settings, p, buffers, time, end - time)
-    counts[0] += size + 2
+    counts[0] += sizes[5] + 2
     while index < times.size:
         if stop[0] != 0:
             return INTERRUPTED, index
@@ -165,8 +176,8 @@ def _flow(
         copy(result, 0, u, size)
         time, carry = later(time, carry, step)
         if not last:
-            steepest = _differentiate(address, size, p, buffers, linear)
-            counts[0] += size + 1
+            steepest = _differentiate(address, p, buffers, linear)
+            counts[0] += sizes[5] + 1
         if not settings[2] > 0.0:
             factor, before = after_accepted(error, before, sizes[4], again)
             h, again = step * factor, False

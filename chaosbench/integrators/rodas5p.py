@@ -1,11 +1,11 @@
-"""The Rosenbrock pair of order 5(4) of Steinebach, for stiff flows."""
+"""An implicit (Rosenbrock) pair of order 5(4), for stiff flows."""
 
 from chaosbench.integrators._rodas5p_tableau import RODAS5P
 from chaosbench.integrators._rosenbrock import RosenbrockMethod
 
 
 class Rodas5p(RosenbrockMethod):
-    """Eight stages, A-stable and stiffly accurate, without loss of order on stiff problems of Prothero-Robinson type; outputs of order 4."""
+    """The pair of Steinebach: eight stages, stiffly accurate, of order 4 on Prothero-Robinson problems of any stiffness; outputs of order 4."""
 
     order = 5
     coefficients = RODAS5P
