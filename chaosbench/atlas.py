@@ -10,14 +10,13 @@ from chaosbench.dynamics.compile import CompiledSystem, compile_system
 from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.errors import InvariantError
 from chaosbench.facts import SCHEMA, Facts, Measured, load_facts, save_facts
-from chaosbench.integrators._choice import default_integrator
+from chaosbench.integrators._choice import choose
 from chaosbench.invariants._attractor import Attractor, survey
 from chaosbench.invariants._block_error import BlockMean
 from chaosbench.invariants._exponents import Exponents, Options, measure_exponents
 from chaosbench.invariants._kaplan_yorke import dimension_with_error
 from chaosbench.invariants._regime import regime_of
 from chaosbench.invariants._transients import time_scale, transient_of
-from chaosbench.requests import method_name
 
 Progress = Callable[[float, str], None]
 
@@ -137,7 +136,7 @@ def _facts(system: CompiledSystem, exponents: Exponents, extent: Attractor, tran
         kaplan_yorke_dimension=Measured(dimension, dimension_error),
         lyapunov_time=1.0 / largest if largest > 3.0 * error else None,
         transient=transient,
-        integrator=method_name(default_integrator(definition)),
+        integrator=choose(system).name,
         method=_method(settings),
         seed=seed,
         versions=settings["versions"],

@@ -44,7 +44,7 @@ def generate(
             seed=seed,
             dt=None if definition.kind == "maps" else request.dt,
             transient=request.transient,
-            integrator=request.integrator,
+            integrator=integrator,
             rtol=rtol,
             atol=atol,
             certify=certify,

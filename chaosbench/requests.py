@@ -10,7 +10,7 @@ from chaosbench.dynamics.compile import CompiledSystem, compile_system
 from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.errors import DatasetError, nearest
 from chaosbench.facts import load_facts
-from chaosbench.integrators._choice import default_integrator
+from chaosbench.integrators._choice import Choice, choose
 from chaosbench.integrators.base import Integrator
 from chaosbench.timescale import MAP_PERIOD, estimate_period
 
@@ -21,11 +21,12 @@ MAP_TRANSIENT = 1000
 
 @dataclass(frozen=True)
 class Request:
-    """A checked trajectory request: everything that decides the numbers, nothing that does not."""
+    """A checked trajectory request: everything that decides the numbers, nothing that does not, and `reason`, why this integrator."""
 
     system: CompiledSystem
     integrator: Integrator
     integrator_name: str
+    reason: str
     rows: np.ndarray
     n_samples: int
     seed: int
@@ -71,14 +72,22 @@ def checked_request(
         if np.shape(value) != (n_trajectories,) or not np.isfinite(value).all():
             raise DatasetError(f"parameters[{name!r}]: shape {np.shape(value)} given; one finite number a trajectory, ({n_trajectories},), is needed")
         rows[:, system.definition.parameter_names.index(name)] = value
-    method = integrator if isinstance(integrator, Integrator) else load("integrators", integrator)() if integrator else default_integrator(definition)
+    choice = _chosen(integrator, system)
+    method = choice.integrator
     if definition.kind not in method.kinds:
-        raise DatasetError(f"integrator {method_name(method)} takes {', '.join(method.kinds)}; {definition.name} is of kind {definition.kind}")
+        raise DatasetError(f"integrator {choice.name} takes {', '.join(method.kinds)}; {definition.name} is of kind {definition.kind}")
     if definition.kind == "maps" and dt not in (None, 1, 1.0):
         raise DatasetError(f"dt = {dt!r}: a map is sampled once an iteration; leave dt out")
     step = dt if dt is not None else MAP_PERIOD if definition.kind == "maps" else _period(system) / SAMPLES_PER_PERIOD
     wait = default_transient(system) if transient is None else float(transient)
-    return Request(system, method, method_name(method), rows, int(n_samples), seed, float(step), wait, rtol, atol)
+    return Request(system, method, choice.name, choice.reason, rows, int(n_samples), seed, float(step), wait, rtol, atol)
+
+
+def _chosen(integrator: str | Integrator | None, system: CompiledSystem) -> Choice:
+    if integrator is None:
+        return choose(system)
+    method = integrator if isinstance(integrator, Integrator) else load("integrators", integrator)()
+    return Choice(method, method_name(method), "named by the caller")
 
 
 def _period(system: CompiledSystem) -> float:

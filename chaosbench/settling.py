@@ -5,9 +5,9 @@ import numpy as np
 from chaosbench.dynamics.compile import CompiledSystem
 from chaosbench.errors import DatasetError
 from chaosbench.initial import TRIES, draw_initial
-from chaosbench.integrators._choice import default_integrator
+from chaosbench.integrators._choice import choose
 from chaosbench.integrators.base import InitialState, Status
-from chaosbench.requests import Request, default_transient, method_name
+from chaosbench.requests import Request, default_transient
 
 
 def on_attractor(
@@ -25,9 +25,9 @@ def on_attractor(
 ) -> InitialState:
     """Return `n` states on the attractor: drawn with (seed, purpose, first + b), transient removed. Raises DatasetError as `simulate` does."""
     rows = np.broadcast_to(system.parameter_values if parameters is None else parameters, (n, system.n_parameters))
-    integrator = default_integrator(system.definition)
+    choice = choose(system)
     wait = default_transient(system) if transient is None else float(transient)
-    request = Request(system, integrator, method_name(integrator), np.ascontiguousarray(rows), 1, seed, 1.0, wait, rtol, atol)
+    request = Request(system, choice.integrator, choice.name, choice.reason, np.ascontiguousarray(rows), 1, seed, 1.0, wait, rtol, atol)
     return settle(request, seed, purpose, first, threads)[0]
 
 

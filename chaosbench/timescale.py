@@ -5,7 +5,8 @@ import numpy as np
 from chaosbench.dynamics.compile import CompiledSystem
 from chaosbench.errors import DatasetError
 from chaosbench.initial import draw_initial
-from chaosbench.integrators._choice import default_integrator
+from chaosbench.integrators._choice import choose
+from chaosbench.integrators.base import Status
 
 MAP_PERIOD = 1.0
 _SAMPLES = 4096
@@ -65,14 +66,14 @@ def estimate_period(system: CompiledSystem, *, parameters: np.ndarray | None = N
     if system.definition.kind == "maps":
         return MAP_PERIOD
     initial = draw_initial(system, seed=0, n=1, purpose="period", parameters=parameters)
-    integrator = default_integrator(system.definition)
+    integrator = choose(system).integrator
     rates = np.abs(system.jacobian(initial.states)).sum(axis=(1, 2)) if initial.history is None else np.array([1.0])
     dt = 0.05 / max(float(rates[0]), 1e-6)
     for _ in range(24):
         solution = integrator.solve(system, initial, dt * np.arange(_SAMPLES), rtol=1e-8, atol=1e-10, parameters=parameters)
         if solution.status.any():
             raise DatasetError(
-                f"{system.definition.name}: the trajectory used to find the period ended early (status {int(solution.status[0])}); "
+                f"{system.definition.name}: the trajectory used to find the period ended early: {Status(solution.status[0]).sentence}; "
                 "give dt and transient, or another initial rule"
             )
         half = embed_angles(solution.states[0, _SAMPLES // 2 :], system.periods)

@@ -91,6 +91,7 @@ def recipe_of(request: Request, certified: bool) -> dict[str, object]:
         "rtol": request.rtol,
         "atol": request.atol,
         "certified": certified,
+        **({"integrator_options": options} if (options := request.integrator.options) else {}),
     }
 
 
@@ -146,6 +147,7 @@ def _dataset(
         "format": FORMAT,
         "recipe": recipe,
         "recipe_sha256": sha256_of(recipe),
+        "integrator_reason": request.reason,
         "versions": {name: version(name) for name in ("chaosbench", "numpy", "numba", "llvmlite")},
         "platform": {"machine": platform.machine(), "libc": "-".join(platform.libc_ver())},
     }

@@ -18,7 +18,7 @@ from chaosbench.dynamics.compile import compile_system
 from chaosbench.dynamics.reader import system_from
 from chaosbench.errors import ChaosbenchError
 from chaosbench.folders import cache_folder
-from chaosbench.integrators._choice import default_integrator
+from chaosbench.integrators._choice import choose
 from chaosbench.integrators.base import InitialState
 
 _PACKAGES = ("numpy", "scipy", "numba", "llvmlite", "xarray", "zarr", "pandas")
@@ -78,7 +78,8 @@ def _integration() -> Check:
     oscillator = compile_system(system_from({"x": "y", "y": "-x"}, name="oscillator"))
     started = time.perf_counter()
     times = np.array([0.0, 2.0 * np.pi])
-    solution = default_integrator(oscillator.definition).solve(oscillator, InitialState(np.array([[1.0, 0.0]])), times, rtol=1e-10, atol=1e-12)
+    initial = InitialState(np.array([[1.0, 0.0]]))
+    solution = choose(oscillator).integrator.solve(oscillator, initial, times, rtol=1e-10, atol=1e-12)
     error = float(np.abs(solution.states[0, 1] - [1.0, 0.0]).max())
     seconds = time.perf_counter() - started
     state = "ok" if error < 1e-8 else "broken"

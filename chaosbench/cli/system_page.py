@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from chaosbench.catalogue import system_files
+from chaosbench.dynamics.compile import compile_system
 from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.dynamics.parts import Known, Parameter, Variant
 from chaosbench.dynamics.reader import read_definition
@@ -14,11 +15,12 @@ from chaosbench.expressions.latex import latex
 from chaosbench.expressions.text import to_text
 from chaosbench.facts import Facts, facts_to_json, load_facts
 from chaosbench.identity import plain
+from chaosbench.integrators._choice import choose
 
 
 def system_data(definition: SystemDefinition) -> dict[str, Any]:
     """Return everything known of a system as JSON data; "measured" is null when nothing was measured yet."""
-    facts = load_facts(definition)
+    facts, choice = load_facts(definition), choose(compile_system(definition))
     return {
         "name": definition.name,
         "kind": definition.kind,
@@ -50,6 +52,7 @@ def system_data(definition: SystemDefinition) -> dict[str, Any]:
             )
             for k in definition.known
         ],
+        "integrator": {"name": choice.name, "reason": choice.reason},
         "measured": None if facts is None else _facts_data(facts),
         "variants": [plain({"name": v.name, "summary": v.summary, "parameters": v.parameters, "regime": v.regime}) for v in definition.variants],
         "sources": [{"key": source.key, "cite": source.cite, "doi": source.doi} for source in definition.sources],
@@ -65,6 +68,8 @@ def system_text(definition: SystemDefinition) -> str:
     lines += ["Equations"] + [f"  {_left(definition, entry.name)} = {to_text(definition.equations[entry.name])}" for entry in definition.state] + [""]
     lines += ["State"] + [f"  {entry.name:<10} {entry.meaning}" for entry in definition.state] + [""]
     lines += ["Parameters"] + [f"  {p.name:<10} {_value(p):<14} {p.meaning}{_range(p)}" for p in definition.parameters] + [""]
+    choice = choose(compile_system(definition))
+    lines += ["Integrator", f"  {choice.name}: {choice.reason}", ""]
     facts = load_facts(definition)
     lines += _measured(facts) if facts is not None else ["Measured", f"  nothing yet for these parameters; {_how(definition)} measures", ""]
     if definition.known:

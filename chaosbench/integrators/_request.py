@@ -9,8 +9,9 @@ import numpy as np
 from chaosbench.arrays import finite_array
 from chaosbench.errors import IntegrationError
 from chaosbench.integrators._choice import supporting
+from chaosbench.integrators._stiffness import stiff_at
 from chaosbench.integrators._threads import all_cores
-from chaosbench.integrators.base import InitialState, Integrator, Solution
+from chaosbench.integrators.base import InitialState, Integrator, Solution, Status
 
 if TYPE_CHECKING:
     from chaosbench.dynamics.compile import CompiledSystem
@@ -21,7 +22,7 @@ class Request:
     """Checked arguments and the arrays to fill: C-contiguous and writeable, so that one compiled driver fits every call.
 
     states (B, D), times (1 or B, T), parameters (1 or B, P), out (B, T, D), final (B, D), status (B,), counts (B, 2): evaluations and
-    rejected steps.
+    rejected steps. explicit: the method is one whose failures stiffness may explain.
     """
 
     system: "CompiledSystem"
@@ -36,6 +37,7 @@ class Request:
     final: np.ndarray
     status: np.ndarray
     counts: np.ndarray
+    explicit: bool
 
     @property
     def lanes(self) -> int:
@@ -43,9 +45,16 @@ class Request:
         return len(self.states)
 
     def solution(self, times: np.ndarray, final: InitialState | None = None) -> Solution:
-        """Return the filled arrays as a Solution at the caller's `times`."""
+        """Return the filled arrays as a Solution at the caller's `times`; an explicit method that gave up on a stiff flow is told so."""
+        reached = final or InitialState(self.final)
+        if self.explicit:
+            gave_up = (self.status == Status.TOO_MANY_STEPS) | (self.status == Status.STEP_UNDERFLOW)
+            for lane in np.flatnonzero(gave_up).tolist():
+                row = self.parameters[min(lane, len(self.parameters) - 1)]
+                if stiff_at(self.system, reached.states[lane], row, self.rtol, self.atol):
+                    self.status[lane] = Status.STIFF
         evaluations, rejected = self.counts.T.copy()
-        return Solution(np.asarray(times, dtype=np.float64), self.out, self.status, evaluations, rejected, final or InitialState(self.final))
+        return Solution(np.asarray(times, dtype=np.float64), self.out, self.status, evaluations, rejected, reached)
 
 
 def checked(
@@ -90,6 +99,7 @@ def checked(
         final=np.empty_like(states),
         status=np.zeros(len(states), dtype=np.int8),
         counts=np.zeros((len(states), 2), dtype=np.int64),
+        explicit=definition.kind == "flows" and not method.implicit,
     )
 
 

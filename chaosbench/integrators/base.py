@@ -28,6 +28,7 @@ class Status(IntEnum):
     STEP_UNDERFLOW = 2
     TOO_MANY_STEPS = 3
     INTERRUPTED = 4
+    STIFF = 5
 
     @property
     def sentence(self) -> str:
@@ -41,6 +42,10 @@ _SENTENCES = {
     Status.STEP_UNDERFLOW: "the step fell below 16 units in the last place of t: a singularity, a discontinuity, or a stiff problem",
     Status.TOO_MANY_STEPS: "max_steps steps were taken before the last requested time: raise max_steps or loosen the tolerance",
     Status.INTERRUPTED: "the run was interrupted before this trajectory finished",
+    Status.STIFF: (
+        "the explicit method gave up because the system is stiff here: stability, not accuracy, limits its steps; "
+        "take an implicit integrator, see `chaosbench list integrators`"
+    ),
 }
 
 
@@ -78,15 +83,24 @@ class Integrator(ABC):
     """One method. Class attributes describe it; instances hold at most its options, none of which is required.
 
     order: of convergence in the step. adaptive: the step follows rtol and atol. implicit: made for stiff systems, where the stability of explicit
-    methods and not their accuracy would set the step. conserves: names of what is kept exactly. source: who found it.
+    methods and not their accuracy would set the step. needs_equations: values of the right-hand side are not enough, so that a system given as a
+    function is refused. reference: more exact and slower than usual work needs, for checking other methods; never chosen unasked.
+    conserves: names of what is kept exactly. source: who found it.
     """
 
     kinds: ClassVar[tuple[str, ...]]
     order: ClassVar[int]
     adaptive: ClassVar[bool]
     implicit: ClassVar[bool] = False
+    needs_equations: ClassVar[bool] = False
+    reference: ClassVar[bool] = False
     conserves: ClassVar[tuple[str, ...]] = ()
     source: ClassVar[str]
+
+    @property
+    def options(self) -> dict[str, float]:
+        """What this instance was made with beyond the default, by name; part of every recipe."""
+        return {}
 
     @abstractmethod
     def solve(

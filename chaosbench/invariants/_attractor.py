@@ -6,7 +6,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from chaosbench.dynamics.compile import CompiledSystem
-from chaosbench.integrators._choice import default_integrator
+from chaosbench.integrators._choice import choose
 from chaosbench.invariants._block_error import block_mean
 from chaosbench.settling import on_attractor
 from chaosbench.timescale import dominant_period, embed_angles
@@ -40,7 +40,7 @@ def survey(system: CompiledSystem, *, seed: int, period: float, transient: float
     definition = system.definition
     initial = on_attractor(system, n=_RUNS, seed=seed, purpose="survey", transient=transient, threads=threads)
     dt = 1.0 if definition.kind == "maps" else period / _SAMPLES_PER_PERIOD
-    solution = default_integrator(definition).solve(system, initial, dt * np.arange(_SAMPLES), threads=threads)
+    solution = choose(system).integrator.solve(system, initial, dt * np.arange(_SAMPLES), threads=threads)
     good = solution.states[solution.status == 0]
     failed = _RUNS - len(good)
     if not len(good):

@@ -10,7 +10,7 @@ from chaosbench.arrays import finite_array
 from chaosbench.dynamics.compile import CompiledSystem
 from chaosbench.errors import InvariantError
 from chaosbench.facts import load_facts
-from chaosbench.integrators._choice import default_integrator
+from chaosbench.integrators._choice import choose
 from chaosbench.invariants._transients import default_transient, time_scale
 from chaosbench.invariants.base import Samples
 from chaosbench.settling import on_attractor
@@ -60,7 +60,7 @@ def points_of_system(system: CompiledSystem, *, seed: int, points: int, duration
         raise InvariantError(f"duration = {duration!r}: gives {per_run} points a trajectory at intervals of {spacing:.3g}; at least 8 are needed")
     initial = on_attractor(system, n=_RUNS, seed=seed, purpose="points", transient=default_transient(system))
     times = spacing * np.arange(per_run + nodes - 1)
-    solution = default_integrator(definition).solve(system, initial, times, rtol=_RTOL, atol=_ATOL)
+    solution = choose(system).integrator.solve(system, initial, times, rtol=_RTOL, atol=_ATOL)
     failed = int(np.count_nonzero(solution.status))
     states = embed_angles(solution.states, system.periods)
     if nodes > 1:

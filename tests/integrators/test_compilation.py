@@ -30,14 +30,14 @@ event.register("numba:compile", Listener())
 from chaosbench.dynamics.compile import compile_system
 from chaosbench.dynamics.reader import system_from
 from chaosbench.integrators import _delay_drivers, _drivers
-from chaosbench.integrators._choice import default_integrator
+from chaosbench.integrators._choice import choose
 from chaosbench.integrators.base import InitialState
 for kind, equation in (("flows", "-x"), ("maps", "x/2"), ("delays", "-delay(x, 1)")):
     system = compile_system(system_from({"x": equation}, kind=kind))
     initial = InitialState(np.ones((1, 1)))
     if kind == "delays":
         initial = InitialState(np.ones((1, 1)), np.ones((1, 9, 1)), np.linspace(1.0, 0.0, 9))
-    default_integrator(system.definition).solve(system, initial, np.arange(3.0))
+    choose(system).integrator.solve(system, initial, np.arange(3.0))
 drivers = (_drivers.solve_flows, _drivers.solve_maps, _delay_drivers.solve_delay)
 misses = [sum(driver.stats.cache_misses.values()) for driver in drivers]
 heavy = [name for name in ("scipy.integrate", "scipy.special", "xarray", "pandas", "torch", "zarr", "sympy") if name in sys.modules]

@@ -9,7 +9,7 @@ from chaosbench.catalogue import load, names
 from chaosbench.dynamics.compile import CompiledSystem, compile_system
 from chaosbench.dynamics.reader import system_from
 from chaosbench.errors import IntegrationError
-from chaosbench.integrators._choice import default_integrator, supporting
+from chaosbench.integrators._choice import choose, supporting
 from chaosbench.integrators.base import InitialState
 
 FLOW = compile_system(system_from({"x": "-k*x", "y": "x"}, parameters={"k": 1.0}))
@@ -26,7 +26,7 @@ def start(system: CompiledSystem, lanes: int = 2) -> InitialState:
 
 def solve(system: CompiledSystem, **changes: Any):
     arguments = {"initial": start(system), "times": np.arange(3.0), **changes}
-    return default_integrator(system.definition).solve(system, arguments.pop("initial"), arguments.pop("times"), **arguments)
+    return choose(system).integrator.solve(system, arguments.pop("initial"), arguments.pop("times"), **arguments)
 
 
 @pytest.mark.parametrize("system", [FLOW, MAP, DELAY], ids=lambda system: system.definition.kind)
@@ -128,8 +128,3 @@ def test_every_integrator_says_what_it_is(name: str) -> None:
     assert integrator.order >= 0
     assert isinstance(integrator.adaptive, bool)
     assert len(integrator.source) > 20
-
-
-@pytest.mark.parametrize(("kind", "name"), [("flows", "dop853"), ("delays", "dop853"), ("maps", "iteration")])
-def test_the_default_is_the_highest_order_for_the_kind(kind: str, name: str) -> None:
-    assert type(default_integrator(EXAMPLES[kind].definition)) is load("integrators", name)
