@@ -1,31 +1,25 @@
-"""The inverse trigonometric functions, all by one core.
+"""The inverse trigonometric functions.
 
 Method: the angle of a point (x, y) is brought into the first octant by exchanging the coordinates, and below pi/8 by turning the point by pi/4,
 which makes its coordinates y - x and y + x, both kept in two parts; one division, corrected, and an odd minimax polynomial. Whole multiples of
-pi/4 are added at the end. The arcsine and arccosine of x are angles of points on the unit circle, sqrt(1 - x*x) in two parts.
+pi/4 are added at the end. The arcsine is an odd minimax polynomial up to 1/2, and from there pi/2 - 2 asin(sqrt((1 - x)/2)), with the root in two
+parts.
 
-Error: below 0.6 units in the last place, one unit where the result is subnormal; measured in tests/kernels/test_elementary.py.
+Error: below 0.8 units in the last place, one unit where the result is subnormal; measured in tests/kernels/test_elementary.py.
 
-Source: J.-M. Muller, Elementary Functions, 3rd ed. (2016), chapters 3 and 11.
+Source: W. J. Cody, W. Waite, Software Manual for the Elementary Functions (1980); J.-M. Muller, Elementary Functions, 3rd ed. (2016), chapters 3
+and 11.
 """
 
 import math
 from collections.abc import Container
 from typing import NamedTuple
 
-from chaosbench.kernels.elementary_coefficients import ARCTANGENT, QUARTER_PI
+from chaosbench.kernels.elementary_coefficients import ARCSINE, ARCTANGENT, QUARTER_PI
 from chaosbench.kernels.elementary_writer import FunctionWriter, Pair
 from chaosbench.kernels.values import Value, whole
 
 _TANGENT_OF_EIGHTH = math.sqrt(2.0) - 1.0
-
-
-class Coordinate(NamedTuple):
-    """One coordinate of a point in two parts; `sign` is that of the coordinate, None for one that is not negative."""
-
-    value: Value
-    low: Value | None = None
-    sign: Value | None = None
 
 
 def write_arctangent(f: FunctionWriter, wanted: Container[int]) -> list[Value | None]:
@@ -34,53 +28,27 @@ def write_arctangent(f: FunctionWriter, wanted: Container[int]) -> list[Value | 
     largest = f.number(2.0**1000)
     size = f.call("fabs", x)
     size = f.select(f.compare("ogt", size, largest), largest, size)  # infinity would leave an undefined remainder
-    return [_angle(f, Coordinate(size, None, f.sign_of(x)), Coordinate(f.number(1.0)))]
+    return [f.with_sign(_angle(f, size, f.number(1.0), None), f.sign_of(x))]
 
 
 def write_arctangent_of_two(f: FunctionWriter, wanted: Container[int]) -> list[Value | None]:
     """Write atan2."""
     y, x = f.arguments
     height, width = _in_range(f, f.call("fabs", y), f.call("fabs", x))
-    angle = _angle(f, Coordinate(height, None, f.sign_of(y)), Coordinate(width, None, f.sign_of(x)))
+    angle = f.with_sign(_angle(f, height, width, f.sign_of(x)), f.sign_of(y))
     return [f.select(f.compare("uno", x, y), f.number(math.nan), angle)]
 
 
-def write_arcsine(f: FunctionWriter, wanted: Container[int]) -> list[Value | None]:
-    """Write asin."""
-    [x] = f.arguments
-    return [_angle(f, Coordinate(f.call("fabs", x), None, f.sign_of(x)), _other_side(f, x))]
-
-
-def write_arccosine(f: FunctionWriter, wanted: Container[int]) -> list[Value | None]:
-    """Write acos."""
-    [x] = f.arguments
-    return [_angle(f, _other_side(f, x), Coordinate(f.call("fabs", x), None, f.sign_of(x)))]
-
-
-def _other_side(f: FunctionWriter, x: Value) -> Coordinate:
-    """sqrt(1 - x*x); NaN outside [-1, 1]."""
-    square, square_error = f.product(x, x)
-    rest, rest_error = f.ordered_sum(f.number(1.0), f.neg(square))
-    root = f.call("sqrt", rest)
-    missing = f.add(f.fma(f.neg(root), root, rest), f.sub(rest_error, square_error))
-    divisor = f.select(f.compare("oeq", root, f.number(0.0)), f.number(1.0), f.add(root, root))
-    return Coordinate(root, f.div(missing, divisor))
-
-
-def _angle(f: FunctionWriter, y: Coordinate, x: Coordinate) -> Value:
-    steep = f.compare("ogt", y.value, x.value)
-    near, far = f.select(steep, x.value, y.value), f.select(steep, y.value, x.value)
-    near_low, far_low = _exchanged(f, steep, y.low, x.low)
-    # The first comparison keeps a NaN of y, the selections one of x.
+def _angle(f: FunctionWriter, y: Value, x: Value, left: Value | None) -> Value:
+    """The angle of (x, y), or of (-x, y) where the sign bit of `left` is set; x and y not negative."""
+    steep = f.compare("ogt", y, x)
+    near, far = f.select(steep, x, y), f.select(steep, y, x)
     turned = f.compare("ogt", near, f.mul(far, f.number(_TANGENT_OF_EIGHTH)))
     less, less_lost = f.ordered_sum(f.neg(far), near)
     more, more_lost = f.ordered_sum(far, near)
-    if near_low is not None and far_low is not None:
-        less_lost = f.add(less_lost, f.sub(near_low, far_low))
-        more_lost = f.add(more_lost, f.add(near_low, far_low))
     zero = f.number(0.0)
-    above = f.select(turned, less, near), f.select(turned, less_lost, near_low or zero)
-    below = f.select(turned, more, far), f.select(turned, more_lost, far_low or zero)
+    above = f.select(turned, less, near), f.select(turned, less_lost, zero)
+    below = f.select(turned, more, far), f.select(turned, more_lost, zero)
     ratio, excess = f.quotient(above, below)
     square = f.mul(ratio, ratio)
     rest = f.fma(square, f.fma(ratio, f.polynomial(square, ARCTANGENT), excess), f.neg(excess))
@@ -88,19 +56,56 @@ def _angle(f: FunctionWriter, y: Coordinate, x: Coordinate) -> Value:
     count = f.select(turned, f.number(1.0), zero)
     count = f.select(steep, f.sub(f.number(2.0), count), count)
     sign = f.bits(f.select(steep, f.number(-0.0), zero))
-    if x.sign is not None:
-        count = f.select(f.compare_integers("slt", x.sign, whole(0, f.width)), f.sub(f.number(4.0), count), count)
-        sign = f.integer("xor", sign, x.sign)
-    lead, lost = f.ordered_sum(f.mul(count, f.number(QUARTER_PI[0])), f.with_sign(ratio, sign))
-    angle = f.add(lead, f.add(lost, f.fma(count, f.number(QUARTER_PI[1]), f.with_sign(rest, sign))))
-    return angle if y.sign is None else f.with_sign(angle, y.sign)
+    if left is not None:
+        count = f.select(f.compare_integers("slt", left, whole(0, f.width)), f.sub(f.number(4.0), count), count)
+        sign = f.integer("xor", sign, left)
+    return _from_quarters(f, count, (f.with_sign(ratio, sign), f.with_sign(rest, sign)))
 
 
-def _exchanged(f: FunctionWriter, steep: Value, y: Value | None, x: Value | None) -> tuple[Value | None, Value | None]:
-    if y is None and x is None:
-        return None, None
-    zero = f.number(0.0)
-    return f.select(steep, x or zero, y or zero), f.select(steep, y or zero, x or zero)
+def _from_quarters(f: FunctionWriter, count: Value, angle: Pair) -> Value:
+    """The sum of count * pi/4, which is zero or the larger one, and an angle in two parts."""
+    lead, lost = f.ordered_sum(f.mul(count, f.number(QUARTER_PI[0])), angle[0])
+    return f.add(lead, f.add(lost, f.fma(count, f.number(QUARTER_PI[1]), angle[1])))
+
+
+class _Arcsine(NamedTuple):
+    """asin |x| in two parts where |x| <= 1/2, else that of sqrt((1 - |x|)/2)."""
+
+    large: Value
+    lead: Value
+    rest: Value
+
+
+def _arcsine(f: FunctionWriter) -> _Arcsine:
+    [x] = f.arguments
+    half, zero = f.number(0.5), f.number(0.0)
+    size = f.call("fabs", x)
+    large = f.compare("ogt", size, half)
+    square = f.select(large, f.fma(f.neg(half), size, half), f.mul(size, size))
+    root = f.call("sqrt", square)
+    lead = f.select(large, root, size)
+    divisor = f.select(f.compare("oeq", root, zero), half, root)
+    low = f.div(f.mul(half, f.fma(f.neg(root), root, square)), divisor)
+    return _Arcsine(large, lead, f.fma(f.mul(lead, square), f.polynomial(square, ARCSINE), f.select(large, low, zero)))
+
+
+def write_arcsine(f: FunctionWriter, wanted: Container[int]) -> list[Value | None]:
+    """Write asin."""
+    large, lead, rest = _arcsine(f)
+    factor = f.select(large, f.number(-2.0), f.number(1.0))
+    count = f.select(large, f.number(2.0), f.number(0.0))
+    return [f.with_sign(_from_quarters(f, count, (f.mul(factor, lead), f.mul(factor, rest))), f.sign_of(f.arguments[0]))]
+
+
+def write_arccosine(f: FunctionWriter, wanted: Container[int]) -> list[Value | None]:
+    """Write acos."""
+    large, lead, rest = _arcsine(f)
+    negative = f.compare_integers("slt", f.bits(f.arguments[0]), whole(0, f.width))
+    # Large: 2 asin(root), or pi less that. Small: pi/2 minus or plus.
+    factor = f.select(large, f.number(2.0), f.number(-1.0))
+    factor = f.select(negative, f.neg(factor), factor)
+    count = f.select(large, f.select(negative, f.number(4.0), f.number(0.0)), f.number(2.0))
+    return [_from_quarters(f, count, (f.mul(factor, lead), f.mul(factor, rest)))]
 
 
 def _in_range(f: FunctionWriter, height: Value, width: Value) -> Pair:
