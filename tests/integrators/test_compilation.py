@@ -13,10 +13,18 @@ from numba.core import event
 from chaosbench.catalogue import load
 from chaosbench.dynamics.compile import compile_system
 from chaosbench.dynamics.reader import system_from
-from chaosbench.integrators import _call, _delay_drivers, _drivers
+from chaosbench.integrators import _call, _delay_drivers, _drivers, _fixed_drivers, _rosenbrock_drivers
+from chaosbench.integrators._choice import choose
 from chaosbench.integrators.base import InitialState
 
-DRIVERS = (_drivers.solve_flows, _drivers.solve_maps, _delay_drivers.solve_delay)
+FLOW_METHODS = ("dop853", "rodas5p", "rk4")
+DRIVERS = (
+    _drivers.solve_flows,
+    _drivers.solve_maps,
+    _delay_drivers.solve_delay,
+    _rosenbrock_drivers.solve_stiff,
+    _fixed_drivers.solve_fixed,
+)
 
 PROBE = """
 import json, sys
@@ -54,7 +62,7 @@ from chaosbench.integrators.base import InitialState
 lorenz = compile_system(system_from({"x": "10*(y - x)", "y": "x*(28 - z) - y", "z": "x*y - 8*z/3"}))
 delay = compile_system(system_from({"x": "-delay(x, 1.7)*x*x + 0.3*x"}, kind="delays"))
 start, past = InitialState(np.array([[1.0, 2.0, 20.0]])), InitialState(np.full((1, 1), 0.9), np.full((1, 57, 1), 0.9), np.linspace(1.7, 0.0, 57))
-runs = [("dop853", lorenz, start), ("tsit5", lorenz, start), ("dop853", delay, past)]
+runs = [("dop853", lorenz, start), ("tsit5", lorenz, start), ("rodas5p", lorenz, start), ("rk4", lorenz, start), ("dop853", delay, past)]
 states = [load("integrators", name)().solve(system, initial, 0.1 * np.arange(1000)).states for name, system, initial in runs]
 print("".join(hashlib.sha256(values.tobytes()).hexdigest() for values in states))
 """
@@ -77,11 +85,12 @@ def trajectories(kind: str, equations: list[dict[str, str]], states: int) -> Non
         system = compile_system(system_from(equation, kind=kind, parameters={"k": 0.5}))
         values = np.full((states, system.dimension), 0.3)
         history = (np.full((states, 9, system.dimension), 0.3), np.linspace(1.0, 0.0, 9)) if kind == "delays" else (None, None)
-        name = "iteration" if kind == "maps" else "dop853"
         values.flags.writeable = False
-        load("integrators", name)().solve(system, InitialState(values, *history), np.arange(4.0))
-        own_times, own_parameters = np.arange(4.0) + np.zeros((states, 1)), np.full((states, 1), 0.4)
-        load("integrators", name)().solve(system, InitialState(values, *history), own_times, parameters=own_parameters)
+        choose(system)
+        for name in {"maps": ("iteration",), "delays": ("dop853",), "flows": FLOW_METHODS}[kind]:
+            load("integrators", name)().solve(system, InitialState(values, *history), np.arange(4.0))
+            own_times, own_parameters = np.arange(4.0) + np.zeros((states, 1)), np.full((states, 1), 0.4)
+            load("integrators", name)().solve(system, InitialState(values, *history), own_times, parameters=own_parameters)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +128,7 @@ def test_every_processor_gives_the_same_bits(processor: str, tmp_path: Path) -> 
     """Compiles everything again for another processor; polynomial right-hand sides only, no library function is involved."""
     other = {**os.environ, "NUMBA_CPU_NAME": processor, "NUMBA_CACHE_DIR": str(tmp_path)}
     here, there = (subprocess.run([sys.executable, "-c", HASHES], env=env, capture_output=True, text=True, check=True) for env in (None, other))
-    assert len(here.stdout) == 3 * 64 + 1
+    assert len(here.stdout) == 5 * 64 + 1
     assert here.stdout == there.stdout
 
 
