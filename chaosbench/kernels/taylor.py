@@ -18,8 +18,8 @@ from chaosbench.kernels.operations import emit_operation
 from chaosbench.kernels.radius import excess_of, fitted, greater, largest, radius
 from chaosbench.kernels.values import Value, constant
 
-# A polynomial whose last term is at the tolerance leaves a defect of about N (h / rho) times it; kinks leave one larger by orders of magnitude.
-DEFECT = 10.0
+# A polynomial whose last term is a twentieth of the tolerance leaves a defect of N h / rho times it, about a fifth; kinks leave far larger ones.
+DEFECT = 4.0
 
 
 class VectorArithmetic:
@@ -76,41 +76,50 @@ class StraightSeries:
 
 
 class StraightTaylor:
-    """The Taylor step of a system without cells, written into the loop of an advance."""
+    """The Taylor step of a system without cells, written into the loop of an advance.
 
-    def __init__(self, w: Writer, series: SeriesTape, order: int, width: int) -> None:
+    columns: the last K times D of the D (1 + K) variables are tangent columns. A column counts as a whole: its error is measured against its largest
+    component, so that none holds the step while it passes through zero. rates: the right-hand side of the state alone, where its agreement at the
+    end of a step is enough: the columns of smooth equations have singularities only where the state has.
+    """
+
+    def __init__(self, w: Writer, series: SeriesTape, order: int, width: int, *, columns: int = 0, rates: SeriesTape | None = None) -> None:
         self._w = w
         self._series = series
         self._order = order
         self._width = width
-        self._dimension = len(series.outputs)
+        self._size = len(series.outputs)
+        self._dimension = self._size // (1 + columns)
         self._evaluate = StraightSeries(w, series, width)
+        self._check = self._evaluate if rates is None else StraightSeries(w, rates, width)
+        self._checked = self._size if rates is None else self._dimension
         self._reached: list[Value] = []
 
     def write(self, limits: Limits) -> Stepped:
         """Write the coefficients to work [N + 1][D][W] and find the step and the state at its end."""
         w, order, width = self._w, self._order, self._width
-        state = [w.load("%u", d * width, width=width) for d in range(self._dimension)]
+        state = [w.load("%u", d * width, width=width) for d in range(self._size)]
         coefficients, nodes = self._evaluate(state, order)
         switches = [Crossing(w, switch, nodes, width) for switch in self._series.switches]
         for d, row in enumerate(coefficients):
             for n, value in enumerate(row):
-                w.store(value, "%work", (n * self._dimension + d) * width)
-        scales = [w.fma(limits.rtol, w.call("fabs", value), limits.atol) for value in state]
+                w.store(value, "%work", (n * self._size + d) * width)
+        scales = self._scales(state, limits)
         excess = [largest(w, [excess_of(w, row[n], scale) for row, scale in zip(coefficients, scales, strict=True)]) for n in (order, order - 1)]
         h = fitted(w, radius(w, excess, order, limits.factor), limits.room)
         with repeat(w, [h, constant(0.0, width)]) as loop:
             trial, halvings = loop.carried
-            reached, slopes = _ends(w, trial, self._dimension, order)
-            rates = self._evaluate.rates(reached)
-            bad = _disagree(w, slopes, rates, trial, scales)
+            ends = [self._end(trial, d) for d in range(self._checked)]
+            reached, slopes = [value for value, _ in ends], [slope for _, slope in ends]
+            rates = self._check.rates(reached)
+            bad = _disagree(w, slopes, rates, trial, scales[: self._checked])
             for crossing in switches:
                 bad = w.either(bad, crossing.possible(trial))
             bad = w.both(bad, w.compare("ogt", trial, limits.least))
             shorter = w.select(bad, w.mul(trial, constant(0.5, width)), trial)
             loop.close([shorter, w.select(bad, w.add(halvings, constant(1.0, width)), halvings)], w.any(bad))
-        self._reached = reached
-        return Stepped(trial, halvings, _size(w, reached, rates))
+        self._reached = reached + [self._end(trial, d)[0] for d in range(self._checked, self._size)]
+        return Stepped(trial, halvings, self._largest(rates))
 
     def keep(self, good: Value) -> None:
         """Write the new state to u where the step is good."""
@@ -118,30 +127,37 @@ class StraightTaylor:
         for d, value in enumerate(self._reached):
             w.store(w.select(good, value, w.load("%u", d * width, width=width)), "%u", d * width)
 
+    def _scales(self, state: Sequence[Value], limits: Limits) -> list[Value]:
+        """What each variable may be off by in a step."""
+        w, sizes = self._w, [self._w.call("fabs", value) for value in state]
+        scales = [w.fma(limits.rtol, size, limits.atol) for size in sizes[: self._dimension]]
+        for first in range(self._dimension, self._size, self._dimension):
+            length = sizes[first]
+            for size in sizes[first + 1 : first + self._dimension]:
+                length = greater(w, length, size)
+            scales += [w.fma(limits.rtol, length, constant(_NO_LENGTH, self._width))] * self._dimension
+        return scales
 
-def _size(w: Writer, reached: Sequence[Value], rates: Sequence[Value]) -> Value:
-    """The largest component, not a number where the right-hand side is none."""
-    zero = constant(0.0, reached[0].width)
-    sizes = [w.fma(rate, zero, w.call("fabs", value)) for value, rate in zip(reached, rates, strict=True)]
-    total = sizes[0]
-    for size in sizes[1:]:
-        total = greater(w, total, size)
-    return total
-
-
-def _ends(w: Writer, h: Value, dimension: int, order: int) -> tuple[list[Value], list[Value]]:
-    """The polynomials of all components and their derivatives at h, from the coefficients in work."""
-    reached, slopes = [], []
-    for d in range(dimension):
-        value = w.load("%work", (order * dimension + d) * h.width, width=h.width)
-        slope = value
+    def _end(self, h: Value, d: int) -> tuple[Value, Value]:
+        """The polynomial of a variable and its derivative at h, from the coefficients in work."""
+        w, order, width = self._w, self._order, self._width
+        value = slope = w.load("%work", (order * self._size + d) * width, width=width)
         for n in range(order - 1, -1, -1):
             if n < order - 1:
                 slope = w.fma(slope, h, value)
-            value = w.fma(value, h, w.load("%work", (n * dimension + d) * h.width, width=h.width))
-        reached.append(value)
-        slopes.append(slope)
-    return reached, slopes
+            value = w.fma(value, h, w.load("%work", (n * self._size + d) * width, width=width))
+        return value, slope
+
+    def _largest(self, rates: Sequence[Value]) -> Value:
+        """The largest component of the state, not a number where anything is none."""
+        w, zero = self._w, constant(0.0, self._width)
+        total = None
+        for d, value in enumerate(self._reached):
+            size = w.fma(rates[d], zero, w.call("fabs", value)) if d < self._dimension else w.mul(value, zero)
+            total = size if total is None else greater(w, total, size)
+        if total is None:
+            raise TypeError("a system has at least one component")
+        return total
 
 
 def _disagree(w: Writer, slopes: Sequence[Value], rates: Sequence[Value], h: Value, scales: Sequence[Value]) -> Value:
