@@ -1,7 +1,7 @@
 """The loop around an advance: trajectories enter and leave the lanes of a kernel that integrates several of them at once.
 
-A lane whose trajectory has ended takes the next one, so none waits for the others. Arguments as in `_drivers`, and: width: lanes of a group, cost:
-evaluations a step, settings: as in kernels/lanes.py. buffers: (u, p, past, work), see kernels/advance.py for what they hold, a row for each group.
+A lane whose trajectory has ended takes the next one, so none waits for the others. Arguments as in `_drivers`, and: width: number of lanes, cost:
+evaluations a step, settings: as in kernels/lanes.py. buffers: (u, p, past, work), see kernels/advance.py for what they hold.
 """
 
 import numpy as np
@@ -111,31 +111,28 @@ def solve_lanes(
 ) -> None:
     """Solve trajectories first <= b < beyond; rows of `out` (B, T, D) after a failure become NaN."""
     u, p, past, work = buffers
-    groups, dimension, most, place = u.shape[0], states.shape[1], int(settings[3]), (states.shape[1] + FIELD_COUNT) * width
-    held, following, running = np.full((groups, width), -1), first, 0
-    for group in range(groups):
-        for k in range(settings.size):
-            u[group, place + k] = settings[k]
-        for lane in range(width):  # a lane that never gets a trajectory rests at a start
-            _enter(u[group], p[group], lane, width, min(first + group * width + lane, beyond - 1), states, parameters, times, out)
-            _rest(u[group], lane, width, dimension)
+    dimension, most, place = states.shape[1], int(settings[3]), (states.shape[1] + FIELD_COUNT) * width
+    held, following, running = np.full(width, -1), first, 0
+    for k in range(settings.size):
+        u[place + k] = settings[k]
+    for lane in range(width):  # a lane that never gets a trajectory rests at a start
+        _enter(u, p, lane, width, min(first + lane, beyond - 1), states, parameters, times, out)
+        _rest(u, lane, width, dimension)
     while True:
-        for group in range(groups):
-            for lane in range(width):
-                while held[group, lane] < 0 and following < beyond:
-                    _enter(u[group], p[group], lane, width, following, states, parameters, times, out)
-                    if times.shape[1] > 1:
-                        held[group, lane], running = following, running + 1
-                    else:
-                        _leave(u[group], lane, width, following, OK, out, final, status, counts, cost)
-                    following += 1
+        for lane in range(width):
+            while held[lane] < 0 and following < beyond:
+                _enter(u, p, lane, width, following, states, parameters, times, out)
+                if times.shape[1] > 1:
+                    held[lane], running = following, running + 1
+                else:
+                    _leave(u, lane, width, following, OK, out, final, status, counts, cost)
+                following += 1
         if running == 0:
             return
         call(address, at(u, 0), at(p, 0), at(times, 0), at(past, 0), at(work, 0), at(out, 0))
-        for group in range(groups):
-            for lane in range(width):
-                ended = _ending(u[group], lane, width, dimension, most, stop[0] != 0) if held[group, lane] >= 0 else -1
-                if ended >= 0:
-                    _leave(u[group], lane, width, held[group, lane], ended, out, final, status, counts, cost)
-                    _rest(u[group], lane, width, dimension)
-                    held[group, lane], running = -1, running - 1
+        for lane in range(width):
+            ended = _ending(u, lane, width, dimension, most, stop[0] != 0) if held[lane] >= 0 else -1
+            if ended >= 0:
+                _leave(u, lane, width, held[lane], ended, out, final, status, counts, cost)
+                _rest(u, lane, width, dimension)
+                held[lane], running = -1, running - 1

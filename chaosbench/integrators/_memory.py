@@ -26,8 +26,8 @@ def working_memory(kernels: "Kernels") -> tuple[np.ndarray, ...]:
 
 
 def lane_memory(kernels: "TaylorKernels") -> tuple[np.ndarray, ...]:
-    """Return the `buffers` of a driver of lanes: u, p, past, work, a row a group."""
-    return tuple(aligned(kernels.groups * size).reshape(kernels.groups, -1) for size in kernels.sizes)
+    """Return the `buffers` of a driver of lanes: u, p, past, work."""
+    return tuple(aligned(size) for size in kernels.sizes)
 
 
 def aligned(length: int) -> np.ndarray:

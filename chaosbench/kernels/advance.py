@@ -1,11 +1,8 @@
 """The loop around a step: lanes go on, write their outputs and keep their clocks until one of them needs attention.
 
-Function advance takes for each group of lanes u, its record (see `lanes`), p, its parameters [P][W], past, scratch, and work; then a, the sample
-times, and out, where the rows of outputs go. It returns when a trajectory has ended, failed or spent its steps, or after the given number of
-rounds. A failed step changes neither the state nor the clock of its lane.
-
-A step is one long chain of operations, each waiting for the one before. Groups take turns, so that the processor works on one while the other waits:
-two groups of eight lanes take hardly longer than one.
+Function advance takes u, the record of the lanes (see `lanes`), p, their parameters [P][W], a, the sample times, past, scratch, work, and out, where
+the rows of outputs go. It returns when a trajectory has ended, failed or spent its steps, or after the given number of rounds. A failed step
+changes neither the state nor the clock of its lane.
 """
 
 from collections.abc import Callable
@@ -44,7 +41,7 @@ class Step(NamedTuple):
 
 
 class Sizes(NamedTuple):
-    """Doubles of each group: the record, the parameters, scratch, work."""
+    """Doubles of the record, the parameters, scratch, work."""
 
     record: int
     parameters: int
@@ -52,25 +49,20 @@ class Sizes(NamedTuple):
     work: int
 
 
-def write_advance(assembly: Assembly, groups: int, sizes: Sizes, lanes: Lanes) -> None:
-    """Write function advance: rounds over all groups, as long as no lane asks for attention."""
+def write_advance(assembly: Assembly, lanes: Lanes) -> None:
+    """Write function advance: rounds, as long as no lane asks for attention."""
     w = Writer(assembly, "advance", KERNEL_POINTERS)
     with repeat(w, [w.load("%u", lanes.setting("rounds"))]) as loop:
         [left] = loop.carried
-        for group in range(groups):
-            u, p, past, work = (w.address(f"%{name}", group * size) for name, size in zip(("u", "p", "past", "work"), sizes, strict=True))
-            w.procedure("round", [u, p, "%a", past, work, "%out"])
+        w.procedure("round", [f"%{name}" for name in KERNEL_POINTERS])
         less = w.sub(left, constant(1.0))
-        more = w.compare("ogt", less, constant(0.0))
-        for group in range(groups):
-            calm = w.compare("oeq", w.load("%u", group * sizes.record + lanes.setting("attention")), constant(0.0))
-            more = w.both(more, calm)
-        loop.close([less], more)
+        calm = w.compare("oeq", w.load("%u", lanes.setting("attention")), constant(0.0))
+        loop.close([less], w.both(calm, w.compare("ogt", less, constant(0.0))))
     w.finish()
 
 
 def write_round(assembly: Assembly, shape: Shape, lanes: Lanes, make: Callable[[Writer], Step]) -> None:
-    """Write function round: one step of every lane of a group; `make` begins it.
+    """Write function round: one step of every lane; `make` begins it.
 
     The coefficients of the step's polynomial are left in work (see `samples`).
     """
@@ -89,7 +81,8 @@ def write_round(assembly: Assembly, shape: Shape, lanes: Lanes, make: Callable[[
     moving = w.compare("ogt", room, zero)
     good = w.both(moving, w.compare("ole", done.largest, constant(LIMIT, width)))
     window = Window(time, carry, w.select(good, done.step, constant(-1.0, width)))
-    (write_block_samples if width == 1 else write_lane_samples)(w, shape, lanes, window)
+    if shape is not None:
+        (write_block_samples if width == 1 else write_lane_samples)(w, shape, lanes, window)
     step.keep(good)
     total, rest = _later(w, time, carry, done.step)
     ended = w.both(good, w.compare("oge", done.step, room))

@@ -20,9 +20,6 @@ from chaosbench.kernels.taylor import StraightTaylor
 STRAIGHT_DIMENSION = 12
 STRAIGHT_OPERATIONS = 5000
 
-# Groups of lanes that take turns in one thread.
-GROUPS = 2
-
 
 class Assembled(NamedTuple):
     """LLVM assembly of the kernels, and the doubles of work that they need."""
@@ -63,21 +60,20 @@ def assemble(graph: Graph, tableau: Tableau | None, *, straight: bool | None = N
 
 
 def assemble_taylor(tape: Tape, order: int, width: int) -> Assembled:
-    """Write the Taylor kernels of a right-hand side for groups of `width` trajectories."""
+    """Write the Taylor kernels of a right-hand side for `width` trajectories at once."""
     assembly, series, lanes = Assembly(), series_tape(tape), Lanes(tape.dimension, width)
 
     def make(w: Writer) -> Step:
         step = StraightTaylor(w, series, order, width)
         return Step(step.write, step.keep)
 
-    sizes = taylor_sizes(tape, order, width)
     write_round(assembly, Shape(tape.dimension, tape.dimension, order), lanes, make)
-    write_advance(assembly, GROUPS if width > 1 else 1, sizes, lanes)
-    return Assembled(assembly.text(), sizes.work)
+    write_advance(assembly, lanes)
+    return Assembled(assembly.text(), taylor_sizes(tape, order, width).work)
 
 
 def taylor_sizes(tape: Tape, order: int, width: int) -> Sizes:
-    """Return the doubles that a group needs."""
+    """Return the doubles that the Taylor kernels need."""
     lanes = Lanes(tape.dimension, width)
     spill = -(-QUAD * tape.dimension // 8) * 8
     return Sizes(lanes.size, tape.n_parameters * width, spill, (order + 1) * tape.dimension * width)

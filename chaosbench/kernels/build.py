@@ -9,7 +9,7 @@ from typing import Any
 
 from chaosbench.expressions.tape import Tape
 from chaosbench.kernels.advance import Sizes
-from chaosbench.kernels.assemble import GROUPS, Assembled, assemble, assemble_taylor, taylor_sizes
+from chaosbench.kernels.assemble import Assembled, assemble, assemble_taylor, taylor_sizes
 from chaosbench.kernels.cache import Entry, emitter_version, read_entry, write_entry
 from chaosbench.kernels.graph import graph_of
 from chaosbench.kernels.tableau import Tableau
@@ -49,15 +49,14 @@ class Kernels:
 
 @dataclass(frozen=True, eq=False)
 class TaylorKernels:
-    """The compiled Taylor integration of one system, for `groups` times `width` trajectories at once.
+    """The compiled Taylor integration of one system, for `width` trajectories at once.
 
-    advance: address, see kernels/advance.py. order: N. sizes: doubles that each group needs; its work begins with the coefficients
-    [N + 1][D][width] of the last step.
+    advance: address, see kernels/advance.py. order: N. sizes: doubles that it needs; work begins with the coefficients [N + 1][D][width] of the
+    last step.
     """
 
     advance: int
     order: int
-    groups: int
     width: int
     sizes: Sizes
     library: Any = field(repr=False)
@@ -102,7 +101,7 @@ def build_taylor(tape: Tape, *, structure: str, order: int, width: int) -> Taylo
     def load(entry: Entry) -> TaylorKernels:
         loaded = load_object(entry.code, ("advance",))
         [address] = loaded.addresses
-        return TaylorKernels(address, order, GROUPS if width > 1 else 1, width, taylor_sizes(tape, order, width), loaded.library)
+        return TaylorKernels(address, order, width, taylor_sizes(tape, order, width), loaded.library)
 
     kernels: TaylorKernels = _built(_request(("taylor", structure, tape, order, width), lambda: assemble_taylor(tape, order, width), load))
     return kernels
