@@ -61,10 +61,10 @@ def write_advance(assembly: Assembly, lanes: Lanes) -> None:
     w.finish()
 
 
-def write_round(assembly: Assembly, shape: Shape, lanes: Lanes, make: Callable[[Writer], Step]) -> None:
+def write_round(assembly: Assembly, shape: Shape | None, lanes: Lanes, make: Callable[[Writer], Step]) -> None:
     """Write function round: one step of every lane; `make` begins it.
 
-    The coefficients of the step's polynomial are left in work (see `samples`).
+    The coefficients of the step's polynomial are left in work (see `samples`); without a shape no samples are taken from it.
     """
     w = Writer(assembly, "round", KERNEL_POINTERS, internal=True, wide=True)
     width = lanes.width
@@ -82,6 +82,7 @@ def write_round(assembly: Assembly, shape: Shape, lanes: Lanes, make: Callable[[
     good = w.both(moving, w.compare("ole", done.largest, constant(LIMIT, width)))
     window = Window(time, carry, w.select(good, done.step, constant(-1.0, width)))
     if shape is not None:
+        if shape is not None:
         (write_block_samples if width == 1 else write_lane_samples)(w, shape, lanes, window)
     step.keep(good)
     total, rest = _later(w, time, carry, done.step)
