@@ -21,7 +21,123 @@ from chaosbench.kernels.values import Value, constant
 # A polynomial whose last term is a twentieth of the tolerance leaves a defect of N h / rho times it, about a fifth; kinks leave far larger ones.
 DEFECT = 4.0
 
-_NO_LENGTH, self._width))] * self._dimension
+_NO_LENGTH = 1e-200  # a column without length asks for no step
+
+
+class VectorArithmetic:
+    """The arithmetic of the code being written: vectors of `width` doubles."""
+
+    def __init__(self, w: Writer, width: int) -> None:
+        self._w = w
+        self._width = width
+        self.add, self.sub, self.mul, self.div, self.neg, self.fma = w.add, w.sub, w.mul, w.div, w.neg, w.fma
+        self.select = w.select
+
+    def constant(self, number: float) -> Value:
+        """A literal in every lane."""
+        return constant(number, self._width)
+
+    def inverse(self, n: int) -> Value:
+        """1 / n."""
+        return constant(1.0 / n, self._width)
+
+    def function(self, name: str, *args: Value) -> Value:
+        """An operation of the tape."""
+        return emit_operation(self._w, name, args)
+
+
+class StraightSeries:
+    """Writes Taylor expansions of one system without cells into one function; everything is a vector of `width` lanes."""
+
+    def __init__(self, w: Writer, series: SeriesTape, width: int) -> None:
+        self._w = w
+        self._series = series
+        self._width = width
+        self._arithmetic = VectorArithmetic(w, width)
+        self._parameters: dict[int, Value] = {}
+        for node in series.nodes:  # in the entry block, so that a loop can use them
+            if node.op == "parameter" and node.slot not in self._parameters:
+                self._parameters[node.slot] = w.load("%p", node.slot * width, width=width)
+
+    def __call__(self, state: Sequence[Value], order: int) -> Expansion:
+        """Return the coefficients 0 .. order of every component, and those of the nodes."""
+        return expand(self._arithmetic, self._series, order, state, self._leaf)
+
+    def rates(self, state: Sequence[Value]) -> list[Value]:
+        """Return the right-hand side."""
+        return [row[1] for row in self(state, 0).solution]
+
+    def _leaf(self, node: SeriesNode, coefficients: Sequence[Value] | None) -> Value:
+        if node.op == "constant":
+            return constant(node.value, self._width)
+        if node.op == "parameter":
+            return self._parameters[node.slot]
+        if coefficients is None:
+            raise TypeError(f"a series has no leaf {node.op!r}")
+        return coefficients[node.slot]
+
+
+class StraightTaylor:
+    """The Taylor step of a system without cells, written into the loop of an advance.
+
+    columns: the last K times D of the D (1 + K) variables are tangent columns. A column counts as a whole: its error is measured against its largest
+    component, so that none holds the step while it passes through zero. rates: the right-hand side of the state alone, where its agreement at the
+    end of a step is enough: the columns of smooth equations have singularities only where the state has.
+    """
+
+    def __init__(self, w: Writer, series: SeriesTape, order: int, width: int, *, columns: int = 0, rates: SeriesTape | None = None) -> None:
+        self._w = w
+        self._series = series
+        self._order = order
+        self._width = width
+        self._size = len(series.outputs)
+        self._dimension = self._size // (1 + columns)
+        self._evaluate = StraightSeries(w, series, width)
+        self._check = self._evaluate if rates is None else StraightSeries(w, rates, width)
+        self._checked = self._size if rates is None else self._dimension
+        self._reached: list[Value] = []
+
+    def write(self, limits: Limits) -> Stepped:
+        """Write the coefficients to work [N + 1][D][W] and find the step and the state at its end."""
+        w, order, width = self._w, self._order, self._width
+        state = [w.load("%u", d * width, width=width) for d in range(self._size)]
+        coefficients, nodes = self._evaluate(state, order)
+        switches = [Crossing(w, switch, nodes, width) for switch in self._series.switches]
+        for d, row in enumerate(coefficients):
+            for n, value in enumerate(row):
+                w.store(value, "%work", (n * self._size + d) * width)
+        scales = self._scales(state, limits)
+        excess = [largest(w, [excess_of(w, row[n], scale) for row, scale in zip(coefficients, scales, strict=True)]) for n in (order, order - 1)]
+        h = fitted(w, radius(w, excess, order, limits.factor), limits.room)
+        with repeat(w, [h, constant(0.0, width)]) as loop:
+            trial, halvings = loop.carried
+            ends = [self._end(trial, d) for d in range(self._checked)]
+            reached, slopes = [value for value, _ in ends], [slope for _, slope in ends]
+            rates = self._check.rates(reached)
+            bad = _disagree(w, slopes, rates, trial, scales[: self._checked])
+            for crossing in switches:
+                bad = w.either(bad, crossing.possible(trial))
+            bad = w.both(bad, w.compare("ogt", trial, limits.least))
+            shorter = w.select(bad, w.mul(trial, constant(0.5, width)), trial)
+            loop.close([shorter, w.select(bad, w.add(halvings, constant(1.0, width)), halvings)], w.any(bad))
+        self._reached = reached + [self._end(trial, d)[0] for d in range(self._checked, self._size)]
+        return Stepped(trial, halvings, self._largest(rates))
+
+    def keep(self, good: Value) -> None:
+        """Write the new state to u where the step is good."""
+        w, width = self._w, self._width
+        for d, value in enumerate(self._reached):
+            w.store(w.select(good, value, w.load("%u", d * width, width=width)), "%u", d * width)
+
+    def _scales(self, state: Sequence[Value], limits: Limits) -> list[Value]:
+        """What each variable may be off by in a step."""
+        w, sizes = self._w, [self._w.call("fabs", value) for value in state]
+        scales = [w.fma(limits.rtol, size, limits.atol) for size in sizes[: self._dimension]]
+        for first in range(self._dimension, self._size, self._dimension):
+            length = sizes[first]
+            for size in sizes[first + 1 : first + self._dimension]:
+                length = greater(w, length, size)
+            scales += [w.fma(limits.rtol, length, constant(_NO_LENGTH, self._width))] * self._dimension
         return scales
 
     def _end(self, h: Value, d: int) -> tuple[Value, Value]:
