@@ -4,7 +4,7 @@ Method: x = 2**e m with m from sqrt(1/2) to sqrt(2), a = m - 1, s = a/(2 + a): l
 logarithm is e log 2 + a, whose error is kept, and s times the rest. A power is exp(y log x), with the logarithm carried to 2**-65: s and the cubic
 term in two parts, what follows in one.
 
-Error: below 0.9 units in the last place for the logarithm, 0.8 for powers; measured in tests/kernels/test_elementary.py. Special values of
+Error: below 0.9 units in the last place for the logarithm, 0.85 for powers; measured in tests/kernels/test_elementary.py. Special values of
 powers are those of the C standard, annex F.
 
 Source: W. J. Cody, W. Waite, Software Manual for the Elementary Functions (1980); J.-M. Muller, Elementary Functions, 3rd ed. (2016), chapter 11.

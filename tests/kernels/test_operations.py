@@ -5,6 +5,7 @@ import pytest
 
 from chaosbench.errors import KernelError
 from chaosbench.expressions.tape import BINARY, COMPARISONS, UNARY, Node, Tape, Variable
+from chaosbench.kernels.assemble import assemble
 from chaosbench.kernels.graph import graph_of
 
 SPECIAL = [-math.inf, -1e300, -2.5, -1.0, -1e-300, -0.0, 0.0, 1e-20, 0.5, 1.0, 3.0, 1e22, math.inf, math.nan]
@@ -81,6 +82,18 @@ def test_the_square_root_is_the_power_one_half(runner, samples):
     nodes = (Node("state"), Node("constant", value=0.5), Node("pow", (0, 1)))
     run = runner(_sample(samples, Tape(nodes, (Variable("x", 0),), (2,))))
     assert all(run.value(np.array([a]))[0] == math.sqrt(a) for a in x)
+
+
+@pytest.mark.parametrize("straight", [False, True])
+@pytest.mark.parametrize("columns", [0, 1])
+def test_sine_and_cosine_of_one_node_are_one_call(columns, straight):
+    """cos x is there for the right-hand side or for its tangent; x and y need a call each."""
+    x, y, along = Node("state"), Node("state", slot=1), Node("tangent")
+    nodes = (x, y, Node("sin", (0,)), Node("cos", (1,)), Node("cos", (0,)), Node("mul", (2, 4)), along, Node("mul", (4, 6)))
+    tape = Tape(nodes, (Variable("x", 0), Variable("y", 1)), (2 if columns else 5, 3), (7, 7))
+    text = assemble(graph_of(tape, columns), None, straight=straight).text
+    calls = [line.split("@")[1].split("(")[0] for line in text.splitlines() if "call {" in line and "lanes(" in line]
+    assert sorted(calls) == ["cos_1_lanes", "sin_cos_1_lanes"]
 
 
 @pytest.mark.parametrize(
