@@ -73,17 +73,19 @@ class Taylor(Integrator):
         kernels = system.taylor_kernels(order, 1 if request.lanes == 1 else LANES)
         factor = float(f"{tolerance ** (-1.0 / (order * (order - 1))):.2g}")  # few digits, so that no machine's pow decides a bit
         settings = np.array([max(request.rtol, _TIGHTEST), request.atol, factor, request.max_steps, _ROUNDS, 0.0])
+        costs, nothing = np.array([0, order + 1, 1, 0]), np.empty((request.lanes, 0))
 
         def task(first: int, beyond: int, stop: np.ndarray) -> None:
             """Solve one block of trajectories with working memory of its own."""
             solve_lanes(
                 kernels.advance,
                 kernels.width,
-                order + 1,
+                costs,
                 settings,
                 request.states,
                 request.parameters,
                 request.times,
+                nothing,
                 lane_memory(kernels),
                 request.out,
                 request.final,

@@ -5,13 +5,14 @@ the rows of outputs go. It returns when a trajectory has ended, failed or spent 
 changes neither the state nor the clock of its lane.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from chaosbench.kernels.control import repeat
+from chaosbench.kernels.control import repeat, when
 from chaosbench.kernels.emitter import KERNEL_POINTERS, Assembly, Writer
 from chaosbench.kernels.lanes import LEAST, LIMIT, Lanes
-from chaosbench.kernels.samples import Shape, Window, write_block_samples, write_lane_samples
+from chaosbench.kernels.samples import Shape, Window, due_samples, write_block_samples, write_lane_samples
 from chaosbench.kernels.values import Value, constant
 
 
@@ -26,18 +27,29 @@ class Limits(NamedTuple):
 
 
 class Stepped(NamedTuple):
-    """What a step gives: its length, how often it was halved, and the largest component after it (NaN where the equations give none)."""
+    """What a step gives: its length, how often it was tried in vain, and the largest component after it (NaN where the equations give none).
+
+    possible: where there was a step to try at all; elsewhere its lane has failed. accepted: where the step is taken; elsewhere the next round tries
+    another one. None for everywhere.
+    """
 
     step: Value
-    halvings: Value
+    rejected: Value
     largest: Value
+    possible: Value | None = None
+    accepted: Value | None = None
 
 
 class Step(NamedTuple):
-    """A step being written: `write` does it from the state in u, `keep` writes the new state to u in the lanes where a condition holds."""
+    """A step being written: `write` does it from the state in u, `keep` writes the new state to u in the lanes where a condition holds.
+
+    polynomial: writes the coefficients of the step, a polynomial in time / h, to work, and returns 1 / h; called in a branch that runs only if there
+    is an output. Where it is None, `write` leaves the coefficients of a polynomial in time.
+    """
 
     write: Callable[[Limits], Stepped]
     keep: Callable[[Value], None]
+    polynomial: Callable[[], Value] | None = None
 
 
 class Sizes(NamedTuple):
@@ -71,37 +83,57 @@ def write_round(assembly: Assembly, shape: Shape | None, lanes: Lanes, make: Cal
     rtol, atol, factor, most = (w.splat(w.load("%u", lanes.setting(name)), width) for name in ("rtol", "atol", "factor", "most_steps"))
     step = make(w)
     zero, one = constant(0.0, width), constant(1.0, width)
-    time, carry, end, floor, steps, halvings = (
-        w.load("%u", lanes.field(name), width=width) for name in ("time", "carry", "end", "floor", "steps", "halvings")
+    time, carry, end, floor, steps, rejected = (
+        w.load("%u", lanes.field(name), width=width) for name in ("time", "carry", "end", "floor", "steps", "rejected")
     )
     room = w.sub(w.sub(end, time), carry)
     least = w.call("fabs", w.mul(time, constant(LEAST, width)))
     least = w.select(w.compare("ogt", least, floor), least, floor)
     done = step.write(Limits(room, least, rtol, atol, factor))
     moving = w.compare("ogt", room, zero)
-    good = w.both(moving, w.compare("ole", done.largest, constant(LIMIT, width)))
+    largest = done.largest
+    if done.possible is None:  # a step that was halved to nothing says as little as one that could not be tried
+        void = w.both(w.compare("ogt", largest, constant(LIMIT, width)), w.compare("ole", done.step, least))
+        largest = w.select(void, constant(math.nan, width), largest)
+    trying = moving if done.possible is None else w.both(moving, done.possible)
+    through = trying if done.accepted is None else w.both(trying, done.accepted)
+    good = w.both(through, w.compare("ole", largest, constant(LIMIT, width)))
     window = Window(time, carry, w.select(good, done.step, constant(-1.0, width)))
     if shape is not None:
-        if shape is not None:
-        (write_block_samples if width == 1 else write_lane_samples)(w, shape, lanes, window)
+        _write_outputs(w, shape, lanes, window, step.polynomial)
     step.keep(good)
     total, rest = _later(w, time, carry, done.step)
     ended = w.both(good, w.compare("oge", done.step, room))
-    steps = w.add(steps, w.select(moving, one, zero))
+    steps = w.add(steps, w.select(trying, one, zero))
     fields = {
         "time": w.select(good, w.select(ended, end, total), time),
         "carry": w.select(good, w.select(ended, zero, rest), carry),
         "step": done.step,
-        "largest": done.largest,
+        "largest": largest,
         "steps": steps,
-        "halvings": w.add(halvings, done.halvings),
+        "rejected": w.add(rejected, done.rejected),
     }
     for name, value in fields.items():
         w.store(value, "%u", lanes.field(name))
-    failed = w.integer("xor", good, moving)
+    failed = w.integer("xor", good, through)
+    if done.possible is not None:
+        failed = w.either(failed, w.integer("xor", moving, trying))
     attention = w.any(w.either(w.either(ended, failed), w.both(moving, w.compare("oge", steps, most))))
     w.store(w.select(attention, constant(1.0), constant(0.0)), "%u", lanes.setting("attention"))
     w.finish()
+
+
+def _write_outputs(w: Writer, shape: Shape, lanes: Lanes, window: Window, polynomial: Callable[[], Value] | None) -> None:
+    """Write the samples inside the step; where the polynomial costs something, only if there are any, and count the steps that have one."""
+    write = write_block_samples if lanes.width == 1 else write_lane_samples
+    if polynomial is None:
+        write(w, shape, lanes, window)
+        return
+    due = due_samples(w, lanes, window)
+    with when(w, w.any(due)):
+        write(w, shape, lanes, window._replace(scale=polynomial()))
+    sampled = w.load("%u", lanes.field("sampled"), width=lanes.width)
+    w.store(w.add(sampled, w.select(due, constant(1.0, lanes.width), constant(0.0, lanes.width))), "%u", lanes.field("sampled"))
 
 
 def _later(w: Writer, time: Value, carry: Value, step: Value) -> tuple[Value, Value]:

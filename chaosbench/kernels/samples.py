@@ -34,11 +34,25 @@ class Shape:
 
 
 class Window(NamedTuple):
-    """Where the step began (time + carry), and how far its samples go; nothing is due where that is negative."""
+    """Where the step began (time + carry), and how far its samples go; nothing is due where that is negative.
+
+    scale: a polynomial in scale * (time since the beginning); None for 1.
+    """
 
     time: Value
     carry: Value
     step: Value
+    scale: Value | None = None
+
+
+def due_samples(w: Writer, lanes: Lanes, window: Window) -> Value:
+    """Whether the next sample of each lane lies inside the step."""
+    index, count, row = (_whole(w, lanes, name) for name in ("index", "count", "row"))
+    left = w.compare_integers("slt", index, count)
+    place = w.integer("add", row, w.select(left, index, whole(0, lanes.width)))
+    moments = w.lanes([w.load("%a", 0, Index(w.lane(place, k).text)) for k in range(lanes.width)])
+    since = w.sub(w.sub(moments, window.time), window.carry)
+    return w.both(left, w.compare("ole", since, window.step))
 
 
 def write_lane_samples(w: Writer, shape: Shape, lanes: Lanes, window: Window) -> None:
@@ -53,7 +67,8 @@ def write_lane_samples(w: Writer, shape: Shape, lanes: Lanes, window: Window) ->
         since = [w.sub(w.sub(column, window.time), window.carry) for column in columns]
         due = [w.both(fits, w.compare("ole", moment, window.step)) for moment in since]
         with when(w, w.any(due[0])):
-            _write_quads(w, shape, since, due[0], w.integer("add", start, w.integer("mul", place, whole(shape.dimension, lanes.width))))
+            target = w.integer("add", start, w.integer("mul", place, whole(shape.dimension, lanes.width)))
+            _write_quads(w, shape, [_argument(w, window, moment) for moment in since], due[0], target)
         for condition in due:
             index = w.integer("add", index, w.convert("zext", condition, "i64"))
         w.store(w.convert("sitofp", index, "double"), "%u", lanes.field("index"))
@@ -70,13 +85,13 @@ def _load_times(w: Writer, row: Value, place: Value, lane: int) -> Value:
     return w.load("%a", 0, Index(first.text), width=QUAD)
 
 
-def _write_quads(w: Writer, shape: Shape, since: Sequence[Value], due: Value, target: Value) -> None:
+def _write_quads(w: Writer, shape: Shape, arguments: Sequence[Value], due: Value, target: Value) -> None:
     """Store four rows of each lane that has one due, the others' to past."""
     pointers = []
     for lane in range(due.width):
         address = w.put(f"getelementptr double, ptr %out, i64 {w.lane(target, lane).text}")
         pointers.append(w.put(f"select {w.lane(due, lane).typed}, ptr {address}, ptr %past"))
-    values = [value for moment in since for value in _horner(w, shape, moment)]
+    values = [value for argument in arguments for value in _horner(w, shape, argument)]
     for first in range(0, len(values), BLOCK):
         for pointer, numbers in zip(pointers, transposed(w, values[first : first + BLOCK]), strict=True):
             w.store(numbers, pointer, first)
@@ -96,7 +111,7 @@ def _write_left_over(w: Writer, shape: Shape, lanes: Lanes, window: Window) -> N
         since = w.sub(w.sub(w.lanes(moments), window.time), window.carry)
         due = w.both(some, w.compare("ole", since, window.step))
         target = w.integer("add", start, w.integer("mul", place, whole(shape.dimension, lanes.width)))
-        values = _horner(w, shape, since)
+        values = _horner(w, shape, _argument(w, window, since))
         for lane in range(lanes.width):
             address = w.put(f"getelementptr double, ptr %out, i64 {w.lane(target, lane).text}")
             pointer = w.put(f"select {w.lane(due, lane).typed}, ptr {address}, ptr %past")
@@ -126,23 +141,27 @@ def write_block_samples(w: Writer, shape: Shape, lanes: Lanes, window: Window) -
                 found = w.count(w.compare("ole", since, w.splat(window.step, width)))
                 with when(w, w.compare_integers("sgt", found, whole(0))):
                     target = w.put(f"getelementptr double, ptr {rows}, i64 {w.integer('mul', place, whole(shape.dimension)).text}")
-                    store_rows(w, _horner(w, shape, since, broadcast=True), target)
+                    store_rows(w, _horner(w, shape, _argument(w, window, since), broadcast=True), target)
                 w.store(w.convert("sitofp", w.integer("add", place, found), "double"), "%u", lanes.field("index"))
                 w.store(w.convert("sitofp", found, "double"), "%past")
             loop.close([], w.compare("oeq", w.load("%past"), constant(float(width))))
 
 
-def _horner(w: Writer, shape: Shape, since: Value, *, broadcast: bool = False) -> list[Value]:
-    """The components at `since`; `broadcast` when the coefficients in work are those of one lane."""
+def _argument(w: Writer, window: Window, since: Value) -> Value:
+    return since if window.scale is None else w.mul(since, w.splat(window.scale, since.width))
+
+
+def _horner(w: Writer, shape: Shape, argument: Value, *, broadcast: bool = False) -> list[Value]:
+    """The components at an argument; `broadcast` when the coefficients in work are those of one lane."""
 
     def coefficient(n: int, d: int) -> Value:
         place = n * shape.size + d
-        return w.splat(w.load("%work", place), since.width) if broadcast else w.load("%work", place * since.width, width=since.width)
+        return w.splat(w.load("%work", place), argument.width) if broadcast else w.load("%work", place * argument.width, width=argument.width)
 
     values = []
     for d in range(shape.dimension):
         value = coefficient(shape.degree, d)
         for n in range(shape.degree - 1, -1, -1):
-            value = w.fma(value, since, coefficient(n, d))
+            value = w.fma(value, argument, coefficient(n, d))
         values.append(value)
     return values
