@@ -11,6 +11,7 @@ from chaosbench.integrators._memory import lane_memory
 from chaosbench.integrators._request import checked
 from chaosbench.integrators._threads import run_blocks
 from chaosbench.integrators.base import InitialState, Integrator, Solution
+from chaosbench.kernels.assemble import rolled_series
 
 if TYPE_CHECKING:
     from chaosbench.dynamics.compile import CompiledSystem
@@ -70,7 +71,7 @@ class Taylor(Integrator):
         request = checked(self, system, initial, times, parameters, (rtol, atol), max_steps, threads, out)
         tolerance = max(request.rtol, min(request.atol, 1e-2), _TIGHTEST)
         order = order_of(tolerance)
-        kernels = system.taylor_kernels(order, 1 if request.lanes == 1 else LANES)
+        kernels = system.taylor_kernels(order, 1 if request.lanes == 1 or rolled_series(system.tape, order) else LANES)
         factor = float(f"{tolerance ** (-1.0 / (order * (order - 1))):.2g}")  # few digits, so that no machine's pow decides a bit
         settings = np.array([max(request.rtol, _TIGHTEST), request.atol, factor, request.max_steps, _ROUNDS, 0.0])
         costs, nothing = np.array([0, order + 1, 1, 0]), np.empty((request.lanes, 0))

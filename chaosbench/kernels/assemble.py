@@ -8,6 +8,9 @@ from chaosbench.kernels.advance import Sizes, Step, write_advance, write_round
 from chaosbench.kernels.emitter import Assembly, Writer
 from chaosbench.kernels.graph import Graph
 from chaosbench.kernels.lanes import Lanes
+from chaosbench.kernels.rolled_taylor import RolledTaylor
+from chaosbench.kernels.rolled_taylor_memory import Memory
+from chaosbench.kernels.rolled_taylor_plan import TaylorPlan
 from chaosbench.kernels.samples import QUAD, Shape
 from chaosbench.kernels.stages import RolledKernels
 from chaosbench.kernels.steps import straight_work_size, write_straight_kernels
@@ -59,12 +62,17 @@ def assemble(graph: Graph, tableau: Tableau | None, *, straight: bool | None = N
     return Assembled(assembly.text(), rolled.work_size)
 
 
+def rolled_series(tape: Tape, order: int) -> bool:
+    """Return whether the Taylor kernels of a tape loop over its cells; such kernels take one trajectory at a time."""
+    return tape.size > 0
+
+
 def assemble_taylor(tape: Tape, order: int, width: int) -> Assembled:
     """Write the Taylor kernels of a right-hand side for `width` trajectories at once."""
     assembly, series, lanes = Assembly(), series_tape(tape), Lanes(tape.dimension, width)
 
     def make(w: Writer) -> Step:
-        step = StraightTaylor(w, series, order, width)
+        step = RolledTaylor(w, TaylorPlan(series), order) if rolled_series(tape, order) else StraightTaylor(w, series, order, width)
         return Step(step.write, step.keep)
 
     write_round(assembly, Shape(tape.dimension, tape.dimension, order), lanes, make)
@@ -76,4 +84,5 @@ def taylor_sizes(tape: Tape, order: int, width: int) -> Sizes:
     """Return the doubles that the Taylor kernels need."""
     lanes = Lanes(tape.dimension, width)
     spill = -(-QUAD * tape.dimension // 8) * 8
-    return Sizes(lanes.size, tape.n_parameters * width, spill, (order + 1) * tape.dimension * width)
+    work = Memory(TaylorPlan(series_tape(tape)), order).size if rolled_series(tape, order) else (order + 1) * tape.dimension * width
+    return Sizes(lanes.size, tape.n_parameters * width, spill, work)

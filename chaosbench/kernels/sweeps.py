@@ -36,6 +36,21 @@ def sweep(w: Writer, length: int, body: Body, sums: int = 0) -> list[Value]:
     return [_total(w, value) for value in partial]
 
 
+def fold(w: Writer, length: int, body: Body, start: Callable[[int], Sequence[Value]]) -> list[list[Value]]:
+    """Write `body(index, width, carried) -> carried` over 0 .. length-1, from `start(width)`; return what full vectors and the rest leave."""
+    full, rest = divmod(length, WIDTH)
+    found = []
+    if full == 1:
+        found.append(list(body(Index(), WIDTH, start(WIDTH))))
+    elif full:
+        with counted(w, full * WIDTH, WIDTH, start(WIDTH)) as loop:
+            loop.close(body(loop.index, WIDTH, loop.carried))
+        found.append(list(loop.after))
+    if rest:
+        found.append(list(body(Index("", full * WIDTH), rest, start(rest))))
+    return found
+
+
 def _replace_low(w: Writer, value: Value, new: Value) -> Value:
     if new.width == 1:
         return w.insert(value, new, 0)
