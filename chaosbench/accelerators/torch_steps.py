@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import torch
 
-from chaosbench.integrators._step_size import _FLOOR, _LARGEST, _LN2, _ROOT_HALF, _SAFETY, _SMALLEST, LIMIT
+from chaosbench.integrators._step_size import _FLOOR, _LARGEST, _LN2, _ROOT_HALF, _SAFETY, _SMALLEST
+from chaosbench.kernels.lanes import LIMIT
 from chaosbench.kernels.tableau import Tableau
 
 Rates = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # states (D, B), parameters (P, B) or (P, 1) -> (D, B)
