@@ -13,8 +13,8 @@ Source: W. J. Cody, W. Waite, Software Manual for the Elementary Functions (1980
 import math
 from collections.abc import Container
 
-from chaosbench.kernels.elementary_coefficients import LOG_2_SHORT, LOGARITHM, LOGARITHM_TAIL, TWO_THIRDS
-from chaosbench.kernels.elementary_exponential import ORDINARY, exponential, reduced, times_any_power, times_power
+from chaosbench.kernels.elementary_coefficients import LOG_2, LOG_2_SHORT, LOGARITHM, LOGARITHM_TAIL, ONE_OVER_LOG_2, TWO_THIRDS
+from chaosbench.kernels.elementary_exponential import ORDINARY, exponential, times_any_power, times_power
 from chaosbench.kernels.elementary_writer import FunctionWriter, Pair
 from chaosbench.kernels.values import Value, whole
 
@@ -75,23 +75,22 @@ def _outside(f: FunctionWriter, x: Value, inside: Value) -> Value:
 
 
 def _logarithm_in_two_parts(f: FunctionWriter, e: Value, m: Value) -> Pair:
+    """Return a number and a correction of a few units in its last place."""
     a = f.sub(m, f.number(1.0))
     s, s_excess = f.quotient((a, None), f.ordered_sum(f.number(2.0), a))
     z, z_error = f.product(s, s)
-    z_excess = f.fma(f.add(s, s), s_excess, f.neg(z_error))
+    cube, cube_error = f.product(s, z)
+    cube_error = f.fma(s, z_error, cube_error)
     factor, factor_low = (f.number(part) for part in TWO_THIRDS)
-    cubic, cubic_error = f.product(z, factor)
-    cubic_low = f.fma(z, factor_low, f.fma(f.neg(z_excess), factor, cubic_error))
-    w, w_low = f.ordered_sum(cubic, f.fma(f.mul(z, z), f.polynomial(z, LOGARITHM_TAIL), cubic_low))
-    second, second_error = f.product(s, w)
-    second_low = f.fma(s, w_low, f.fma(f.neg(s_excess), w, second_error))
+    third, third_error = f.product(cube, factor)
+    low = f.fma(cube, factor_low, f.fma(cube_error, factor, third_error))
+    low = f.fma(f.mul(cube, z), f.polynomial(z, LOGARITHM_TAIL), low)
+    low = f.fma(f.number(-2.0), f.fma(z, s_excess, s_excess), low)  # 2 + 2 z is the slope of 2 atanh s, as far as it matters
     scale, twice = f.number(LOG_2_SHORT[0]), f.add(s, s)
     first = f.fma(e, scale, twice)
     first_lost = f.add(f.fma(e, scale, f.neg(first)), twice)
-    total, total_lost = f.ordered_sum(first, second)
-    low = f.fma(f.number(-2.0), s_excess, second_low)
-    low = f.add(f.fma(e, f.number(LOG_2_SHORT[1]), low), f.add(first_lost, total_lost))
-    return f.ordered_sum(total, low)
+    total, total_lost = f.ordered_sum(first, third)
+    return total, f.add(f.fma(e, f.number(LOG_2_SHORT[1]), low), f.add(first_lost, total_lost))
 
 
 def write_power(f: FunctionWriter, wanted: Container[int]) -> list[Value | None]:
@@ -112,9 +111,10 @@ def _low_of_product(f: FunctionWriter, y: Value, log: Pair, product: Value) -> V
 
 
 def _with_low(f: FunctionWriter, exponent: Value, low: Value) -> tuple[Value, Value, Pair]:
-    k, shifted, (r, r_low) = reduced(f, exponent)
-    lead, rest = f.ordered_sum(r, low)
-    return k, shifted, (lead, f.add(rest, r_low))
+    k, shifted = f.nearest(exponent, ONE_OVER_LOG_2[0])
+    minus = f.neg(k)
+    exact = f.fma(minus, f.number(LOG_2[0]), exponent)
+    return k, shifted, f.ordered_sum(exact, f.fma(minus, f.number(LOG_2[1]), low))
 
 
 def _any_power(f: FunctionWriter) -> Value:
