@@ -1,0 +1,1 @@
+"""One file a case: what is run, and the table it prints."""
