@@ -14,7 +14,7 @@ from chaosbench.expressions.evaluate import evaluate, outputs_of
 from chaosbench.expressions.tape import Tape
 from chaosbench.expressions.trace import trace, trace_expressions
 from chaosbench.expressions.tree import Expression
-from chaosbench.kernels.build import Kernels, TaylorKernels, build, build_taylor
+from chaosbench.kernels.build import GrowthKernels, Kernels, TaylorKernels, build, build_growth, build_taylor
 from chaosbench.kernels.tableau import Tableau
 
 
@@ -142,6 +142,11 @@ class CompiledSystem:
     def taylor_kernels(self, order: int, width: int) -> TaylorKernels:
         """Return the compiled Taylor step of order `order` for `width` trajectories at once."""
         return build_taylor(self.tape, structure=self.definition.structure, order=order, width=width)
+
+    def growth_kernels(self, order: int, width: int, columns: int) -> GrowthKernels:
+        """Return the compiled kernels that carry `width` states with `columns` tangents by Taylor steps of order `order`; order 0 for maps."""
+        angles = tuple((slot, float(period)) for slot, period in enumerate(self.periods) if not np.isnan(period))
+        return build_growth(self.tape, structure=self.definition.structure, order=order, width=width, columns=columns, angles=angles)
 
     def quantity(self, tree: Expression) -> Quantity:
         """Return the function of the state that `tree` (one of the definition's integrals, identities or levels) stands for."""

@@ -12,6 +12,7 @@ from chaosbench.kernels.advance import Sizes
 from chaosbench.kernels.assemble import Assembled, assemble, assemble_taylor, taylor_sizes
 from chaosbench.kernels.cache import Entry, emitter_version, read_entry, write_entry
 from chaosbench.kernels.graph import graph_of
+from chaosbench.kernels.growth import growth_sizes, growth_text
 from chaosbench.kernels.tableau import Tableau
 from chaosbench.kernels.target import Processor, compile_assembly, load_object, processor, toolchain
 
@@ -62,6 +63,22 @@ class TaylorKernels:
     library: Any = field(repr=False)
 
 
+@dataclass(frozen=True, eq=False)
+class GrowthKernels:
+    """Compiled kernels that carry `width` states with their tangent columns, see kernels/growth.py for advance and finish.
+
+    order: N of a flow's Taylor steps, 0 for a map. columns: K. sizes: doubles of u, p, past and work; out takes K times width.
+    """
+
+    advance: int
+    finish: int
+    order: int
+    columns: int
+    width: int
+    sizes: Sizes
+    library: Any = field(repr=False)
+
+
 def build(tape: Tape, *, structure: str, tableau: Tableau | None = None, columns: int = 0) -> Kernels:
     """Return the kernels of a tape: from memory, else from the cache on disk, else compiled.
 
@@ -104,6 +121,29 @@ def build_taylor(tape: Tape, *, structure: str, order: int, width: int) -> Taylo
         return TaylorKernels(address, order, width, taylor_sizes(tape, order, width), loaded.library)
 
     kernels: TaylorKernels = _built(_request(("taylor", structure, tape, order, width), lambda: assemble_taylor(tape, order, width), load))
+    return kernels
+
+
+def build_growth(tape: Tape, *, structure: str, order: int, width: int, columns: int, angles: tuple[tuple[int, float], ...] = ()) -> GrowthKernels:
+    """Return the kernels that carry tangent columns: from memory, else from the cache on disk, else compiled.
+
+    Parameters
+    ----------
+    tape, structure: as in `build`, without cells or delays. order: N >= 2 for a flow, 0 for a map. width: states at once. columns: K.
+    angles: the slot and the period of every component that is wrapped.
+
+    Raises
+    ------
+    KernelError: the tape holds an operation that cannot be compiled.
+    """
+    sizes = growth_sizes(tape, order, width, columns)
+
+    def load(entry: Entry) -> GrowthKernels:
+        loaded = load_object(entry.code, ("advance", "finish"))
+        return GrowthKernels(*loaded.addresses, order, columns, width, sizes, loaded.library)
+
+    content = ("growth", structure, tape, order, width, columns, angles)
+    kernels: GrowthKernels = _built(_request(content, lambda: Assembled(growth_text(tape, order, width, columns, angles), sizes.work), load))
     return kernels
 
 

@@ -71,3 +71,17 @@ def when(w: Writer, condition: Value) -> Iterator[None]:
     yield
     w.lines += [f"  br label %{leave}", f"{leave}:"]
     w.block = leave
+
+
+@contextmanager
+def detour(w: Writer, condition: Value, values: list[Value]) -> Iterator[None]:
+    """Write a block that runs only if the condition (one lane) holds; what it puts into `values` is valid after it."""
+    away, back, before, kept = w.fresh("away")[1:], w.fresh("back")[1:], w.block, list(values)
+    w.lines += [f"  br {condition.typed}, label %{away}, label %{back}", f"{away}:"]
+    w.block = away
+    yield
+    last = w.block  # not `away`, if there was a detour within
+    w.lines += [f"  br label %{back}", f"{back}:"]
+    for k, (old, new) in enumerate(zip(kept, values, strict=True)):
+        values[k] = old._replace(text=w.put(f"phi {old.type} [ {old.text}, %{before} ], [ {new.text}, %{last} ]"))
+    w.block = back

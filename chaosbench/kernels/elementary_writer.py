@@ -7,6 +7,7 @@ that it stands in, and caller and callee would disagree.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from chaosbench.kernels.control import detour
 from chaosbench.kernels.emitter import Assembly, Writer
 from chaosbench.kernels.values import Value, constant, double, whole
 
@@ -149,12 +150,5 @@ class FunctionWriter(Writer):
     @contextmanager
     def detour(self, condition: Value, values: list[Value]) -> Iterator[None]:
         """Write a block that runs only when the condition holds in some lane; what it puts into `values` is valid after it."""
-        away, back, before, kept = self.fresh("away")[1:], self.fresh("back")[1:], self.block, list(values)
-        self.lines += [f"  br {self.any(condition).typed}, label %{away}, label %{back}", f"{away}:"]
-        self.block = away
-        yield
-        last = self.block  # not `away`, if there was a detour within
-        self.lines += [f"  br label %{back}", f"{back}:"]
-        for k, (old, new) in enumerate(zip(kept, values, strict=True)):
-            values[k] = old._replace(text=self.put(f"phi {old.type} [ {old.text}, %{before} ], [ {new.text}, %{last} ]"))
-        self.block = back
+        with detour(self, self.any(condition), values):
+            yield

@@ -6,7 +6,7 @@ its derivative there is not the right-hand side to the tolerance, the lane halve
 `crossing` watches keeps a step from passing a kink twice, which its end would not show.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from chaosbench.expressions.recurrences import Expansion, expand
 from chaosbench.expressions.series import SeriesNode, SeriesTape
@@ -20,8 +20,6 @@ from chaosbench.kernels.values import Value, constant
 
 # A polynomial whose last term is a twentieth of the tolerance leaves a defect of N h / rho times it, about a fifth; kinks leave far larger ones.
 DEFECT = 4.0
-
-_NO_LENGTH = 1e-200  # a column without length asks for no step
 
 
 class VectorArithmetic:
@@ -78,50 +76,45 @@ class StraightSeries:
 
 
 class StraightTaylor:
-    """The Taylor step of a system without cells, written into the loop of an advance.
+    """The Taylor step of a system without cells, written into the loop of an advance."""
 
-    columns: the last K times D of the D (1 + K) variables are tangent columns. A column counts as a whole: its error is measured against its largest
-    component, so that none holds the step while it passes through zero. rates: the right-hand side of the state alone, where its agreement at the
-    end of a step is enough: the columns of smooth equations have singularities only where the state has.
-    """
-
-    def __init__(self, w: Writer, series: SeriesTape, order: int, width: int, *, columns: int = 0, rates: SeriesTape | None = None) -> None:
+    def __init__(self, w: Writer, series: SeriesTape, order: int, width: int) -> None:
         self._w = w
         self._series = series
         self._order = order
         self._width = width
-        self._size = len(series.outputs)
-        self._dimension = self._size // (1 + columns)
+        self._dimension = len(series.outputs)
         self._evaluate = StraightSeries(w, series, width)
-        self._check = self._evaluate if rates is None else StraightSeries(w, rates, width)
-        self._checked = self._size if rates is None else self._dimension
         self._reached: list[Value] = []
 
     def write(self, limits: Limits) -> Stepped:
         """Write the coefficients to work [N + 1][D][W] and find the step and the state at its end."""
         w, order, width = self._w, self._order, self._width
-        state = [w.load("%u", d * width, width=width) for d in range(self._size)]
+        state = [w.load("%u", d * width, width=width) for d in range(self._dimension)]
         coefficients, nodes = self._evaluate(state, order)
         switches = [Crossing(w, switch, nodes, width) for switch in self._series.switches]
         for d, row in enumerate(coefficients):
             for n, value in enumerate(row):
-                w.store(value, "%work", (n * self._size + d) * width)
-        scales = self._scales(state, limits)
+                w.store(value, "%work", (n * self._dimension + d) * width)
+        scales = [w.fma(limits.rtol, w.call("fabs", value), limits.atol) for value in state]
         excess = [largest(w, [excess_of(w, row[n], scale) for row, scale in zip(coefficients, scales, strict=True)]) for n in (order, order - 1)]
         h = fitted(w, radius(w, excess, order, limits.factor), limits.room)
         with repeat(w, [h, constant(0.0, width)]) as loop:
             trial, halvings = loop.carried
-            ends = [self._end(trial, d) for d in range(self._checked)]
-            reached, slopes = [value for value, _ in ends], [slope for _, slope in ends]
-            rates = self._check.rates(reached)
-            bad = _disagree(w, slopes, rates, trial, scales[: self._checked])
+            pairs = [ends(w, trial, order, self._coefficients(d)) for d in range(self._dimension)]
+            reached, slopes = [value for value, _ in pairs], [slope for _, slope in pairs]
+            rates = self._evaluate.rates(reached)
+            bad = disagree(w, slopes, rates, trial, scales)
             for crossing in switches:
                 bad = w.either(bad, crossing.possible(trial))
             bad = w.both(bad, w.compare("ogt", trial, limits.least))
             shorter = w.select(bad, w.mul(trial, constant(0.5, width)), trial)
             loop.close([shorter, w.select(bad, w.add(halvings, constant(1.0, width)), halvings)], w.any(bad))
-        self._reached = reached + [self._end(trial, d)[0] for d in range(self._checked, self._size)]
-        return Stepped(trial, halvings, self._largest(rates))
+        self._reached = reached
+        return Stepped(trial, halvings, largest_of(w, reached, rates))
+
+    def _coefficients(self, d: int) -> Callable[[int], Value]:
+        return lambda n: self._w.load("%work", (n * self._dimension + d) * self._width, width=self._width)
 
     def keep(self, good: Value) -> None:
         """Write the new state to u where the step is good."""
@@ -129,40 +122,28 @@ class StraightTaylor:
         for d, value in enumerate(self._reached):
             w.store(w.select(good, value, w.load("%u", d * width, width=width)), "%u", d * width)
 
-    def _scales(self, state: Sequence[Value], limits: Limits) -> list[Value]:
-        """What each variable may be off by in a step."""
-        w, sizes = self._w, [self._w.call("fabs", value) for value in state]
-        scales = [w.fma(limits.rtol, size, limits.atol) for size in sizes[: self._dimension]]
-        for first in range(self._dimension, self._size, self._dimension):
-            length = sizes[first]
-            for size in sizes[first + 1 : first + self._dimension]:
-                length = greater(w, length, size)
-            scales += [w.fma(limits.rtol, length, constant(_NO_LENGTH, self._width))] * self._dimension
-        return scales
 
-    def _end(self, h: Value, d: int) -> tuple[Value, Value]:
-        """The polynomial of a variable and its derivative at h, from the coefficients in work."""
-        w, order, width = self._w, self._order, self._width
-        value = slope = w.load("%work", (order * self._size + d) * width, width=width)
-        for n in range(order - 1, -1, -1):
-            if n < order - 1:
-                slope = w.fma(slope, h, value)
-            value = w.fma(value, h, w.load("%work", (n * self._size + d) * width, width=width))
-        return value, slope
-
-    def _largest(self, rates: Sequence[Value]) -> Value:
-        """The largest component of the state, not a number where anything is none."""
-        w, zero = self._w, constant(0.0, self._width)
-        total = None
-        for d, value in enumerate(self._reached):
-            size = w.fma(rates[d], zero, w.call("fabs", value)) if d < self._dimension else w.mul(value, zero)
-            total = size if total is None else greater(w, total, size)
-        if total is None:
-            raise TypeError("a system has at least one component")
-        return total
+def largest_of(w: Writer, values: Sequence[Value], rates: Sequence[Value]) -> Value:
+    """The largest component, not a number where the right-hand side is none."""
+    zero = constant(0.0, values[0].width)
+    sizes = [w.fma(rate, zero, w.call("fabs", value)) for value, rate in zip(values, rates, strict=True)]
+    total = sizes[0]
+    for size in sizes[1:]:
+        total = greater(w, total, size)
+    return total
 
 
-def _disagree(w: Writer, slopes: Sequence[Value], rates: Sequence[Value], h: Value, scales: Sequence[Value]) -> Value:
+def ends(w: Writer, h: Value, order: int, coefficient: Callable[[int], Value]) -> tuple[Value, Value]:
+    """A polynomial and its derivative at h, from its coefficients."""
+    value = slope = coefficient(order)
+    for n in range(order - 1, -1, -1):
+        if n < order - 1:
+            slope = w.fma(slope, h, value)
+        value = w.fma(value, h, coefficient(n))
+    return value, slope
+
+
+def disagree(w: Writer, slopes: Sequence[Value], rates: Sequence[Value], h: Value, scales: Sequence[Value]) -> Value:
     """Whether in any component h |p'(h) - f(p(h))| is above `DEFECT` tolerances, or not a number."""
     bad = None
     for slope, rate, scale in zip(slopes, rates, scales, strict=True):
