@@ -1,5 +1,6 @@
 """The right-hand side of any system as a torch function of a batch, with its tangents."""
 
+import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
 from chaosbench.dynamics.foreign import BatchedSystem, FunctionSystem
@@ -40,6 +41,7 @@ def tangent_system(system: "CompiledSystem", columns: int) -> FunctionSystem:
     if columns < 1:
         raise IntegrationError(f"columns is {columns}; rule: at least one tangent vector; pass 1 or more")
     function, dimension = batched_function(system), system.dimension
+    _load_derivatives()
 
     def extended(states: torch.Tensor, parameters: torch.Tensor) -> torch.Tensor:
         base = states[:, :dimension]
@@ -59,3 +61,10 @@ def tangent_system(system: "CompiledSystem", columns: int) -> FunctionSystem:
     title = f"{definition.name} with tangents"
     kind: Literal["flows", "maps"] = "maps" if definition.kind == "maps" else "flows"
     return function_system(extended, names=names, parameters=values, kind=kind, language="torch", name=title)
+
+
+def _load_derivatives() -> None:
+    """Let torch load its rules now: they bring a deprecation warning of torch's own code, about which no caller can do anything."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.func.jvp(torch.neg, (torch.zeros(1),), (torch.zeros(1),))

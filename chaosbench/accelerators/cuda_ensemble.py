@@ -42,6 +42,7 @@ class CudaEnsemble(Integrator):
     kinds = ("flows", "maps")
     order: int  # type: ignore[misc]  # that of the method
     adaptive: bool  # type: ignore[misc]
+    needs_equations = True
     source: ClassVar[str] = "the source of the method it is given"
 
     def __init__(
@@ -60,6 +61,12 @@ class CudaEnsemble(Integrator):
         if rounds < 1:
             raise IntegrationError(f"rounds is {rounds}; rule: at least one step a launch; 4096 is usual")
         self.device: Any = _device(device)
+
+    @property
+    def options(self) -> dict[str, float]:
+        """The order of the method, and equal steps if any."""
+        steps = {} if self.steps is None else {"steps": float(self.steps)}
+        return {"order": float(self.order), **steps}
 
     def solve(
         self,

@@ -64,6 +64,12 @@ class TorchEnsemble(Integrator):
         if acceleration == "graph" and self.place.device.type != "cuda":
             raise IntegrationError(f"acceleration is 'graph' on {device!r}; rule: a CUDA graph needs a GPU; pass device='cuda', or 'compile'")
 
+    @property
+    def options(self) -> dict[str, float]:
+        """The order of the method, equal steps if any, and the bits of a state."""
+        steps = {} if self.steps is None else {"steps": float(self.steps)}
+        return {"order": float(self.order), **steps, "bits": float(self.place.bits)}
+
     def solve(
         self,
         system: "CompiledSystem",

@@ -23,6 +23,11 @@ class Place:
     device: torch.device
     dtype: torch.dtype
 
+    @property
+    def bits(self) -> int:
+        """The bits of a number of a state."""
+        return 64 if self.dtype == torch.float64 else 32
+
     def array(self, values: np.ndarray) -> torch.Tensor:
         """Return states or parameters on the device, contiguous."""
         return torch.tensor(np.ascontiguousarray(values), dtype=self.dtype, device=self.device)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import chaosbench
 from chaosbench.accelerators import cuda_driver, cuda_ensemble
 from chaosbench.accelerators.cuda_driver import Gpu
 from chaosbench.accelerators.cuda_ensemble import CudaEnsemble
@@ -388,6 +389,16 @@ def test_methods_and_systems_that_do_not_fit_are_refused(lorenz: CompiledSystem)
     foreign = function_system(lambda states: states, dimension=1, language="torch", name="foreign")
     with pytest.raises(DefinitionError, match="no tape"):
         solve(on_host(load("integrators", "tsit5")), foreign, [[1.0]], [0.0, 1.0])
+
+
+def test_simulate_takes_it_and_says_so() -> None:
+    method, options = load("integrators", "dop853"), {"n_trajectories": 3, "n_samples": 20, "seed": 1}
+    usual = chaosbench.simulate(system("lorenz63"), integrator="dop853", **options)
+    ours = chaosbench.simulate(system("lorenz63"), integrator=on_host(method), **options)
+    np.testing.assert_array_equal(ours.state.values, usual.state.values)
+    assert on_host(method).options == {"order": 8.0}
+    assert on_host(method, steps=3).options == {"order": 8.0, "steps": 3.0}
+    assert '"order":8' in ours.attrs["chaosbench"].replace(" ", "")
 
 
 def test_it_needs_no_torch() -> None:

@@ -238,7 +238,6 @@ def test_a_torch_function_gets_its_parameters(device: str) -> None:
     np.testing.assert_allclose(rows.states[:, 1, 0], np.exp([-1.0, -3.0]), rtol=1e-8)
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # inside torch.func.jvp of torch 2.x itself
 def test_tangents_by_torch_are_those_of_the_tape(lorenz: CompiledSystem) -> None:
     extended = tangent_system(lorenz, 2)
     random = np.random.default_rng(0)
