@@ -1,21 +1,10 @@
 """The loops of a trajectory in LLVM assembly, around the kernels of `kernels/`: what `integrators/_drivers.py` does, in the same order."""
 
-from chaosbench.accelerators.device_control import (
-    after_accepted,
-    after_rejected,
-    exp2,
-    fitted,
-    greatest,
-    large_enough,
-    later,
-    least,
-    least_step,
-    log2,
-)
 from chaosbench.accelerators.device_trajectory import RUNNING, Sizes, Trajectory
 from chaosbench.integrators.base import Status
 from chaosbench.kernels.control import counted, repeat, when
 from chaosbench.kernels.emitter import Assembly
+from chaosbench.kernels.step_control import controlled, exp2, fitted, greatest, later, least, least_step, log2
 from chaosbench.kernels.tableau import Tableau
 from chaosbench.kernels.values import Value, constant
 
@@ -28,7 +17,7 @@ def write_adaptive(assembly: Assembly, sizes: Sizes, tableau: Tableau) -> None:
 
     def body() -> None:
         spent = w.compare("oge", t["steps"], t.setting("max_steps"))
-        status = w.select(large_enough(w, t["step"], t["time"]), constant(RUNNING), constant(float(Status.STEP_UNDERFLOW)))
+        status = w.select(w.compare("ogt", t["step"], least_step(w, t["time"])), constant(RUNNING), constant(float(Status.STEP_UNDERFLOW)))
         t["status"] = w.select(spent, constant(float(Status.TOO_MANY_STEPS)), status)
         with when(w, t.is_status(RUNNING)):
             _attempt(t, tableau)
@@ -77,9 +66,10 @@ def _attempt(t: Trajectory, tableau: Tableau) -> None:
     fixed = w.compare("ogt", t.setting("fixed"), constant(0.0))
     accepted = w.either(w.compare("ole", error, one), fixed)
     count = w.select(accepted, one, constant(0.0))
+    factor, before = controlled(w, error, (t["before"], t["again"]), accepted, tableau.error_order)
     with when(w, w.compare("olt", count, one)):
         t.increase("rejected", 1)
-        t["step"], t["again"] = w.mul(step, after_rejected(w, error, tableau.error_order)), one
+        t["step"], t["again"] = w.mul(step, factor), one
     with when(w, accepted):
         lost = t.escaped()
         with when(w, lost):
@@ -90,7 +80,6 @@ def _attempt(t: Trajectory, tableau: Tableau) -> None:
             t.copy(t.result, t.state)
             t.copy(t.work, t.work, (tableau.stages - 1) * t.sizes.dimension, 0)
             t["time"], t["carry"] = later(w, t["time"], t["carry"], step)
-            factor, before = after_accepted(w, error, t["before"], tableau.error_order, t["again"])
             t["step"] = w.select(fixed, t["step"], w.mul(step, factor))
             t["before"], t["again"] = before, constant(0.0)
             t["status"] = w.select(last, constant(float(Status.OK)), constant(RUNNING))
@@ -106,12 +95,13 @@ def _write_samples(t: Trajectory, tableau: Tableau, step: Value, last: Value) ->
     with when(w, w.either(last, w.compare("ole", since(), step))):
         t.kernel("dense", t.state, t.result)
         t.increase("evaluations", len(tableau.dense_c))
+        scale = w.div(constant(1.0), step)
         with repeat(w, []) as loop:
-            theta, row = w.div(since(), step), t.row(t["index"])
+            theta, row = w.mul(since(), scale), t.row(t["index"])
             with counted(w, size, 1) as components:
                 value = w.load(t.result, size + 1 + tableau.degree * size, components.index)
                 for q in range(tableau.degree - 1, -1, -1):
-                    value = w.add(w.mul(value, theta), w.load(t.result, size + 1 + q * size, components.index))
+                    value = w.fma(value, theta, w.load(t.result, size + 1 + q * size, components.index))
                 w.store(value, row, 0, components.index)
                 components.close([])
             t.increase("index", 1)
@@ -140,7 +130,8 @@ def write_equal(assembly: Assembly, sizes: Sizes, tableau: Tableau) -> None:
         t["status"] = w.select(spent, constant(float(Status.TOO_MANY_STEPS)), constant(RUNNING))
         with when(w, t.is_status(RUNNING)):
             interval = w.sub(t.time_at(t["index"]), t.time_at(w.sub(t["index"], constant(1.0))))
-            w.store(w.div(interval, t.setting("steps")), t.a)
+            for k, value in enumerate((w.div(interval, t.setting("steps")), t.setting("atol"), t.setting("rtol"))):
+                w.store(value, t.a, k)  # the estimate is not used, but subnormal numbers in it would be slow on a processor
             t.copy(t.state, t.trial)
             with repeat(w, [t.setting("steps")]) as loop:
                 t.kernel("step", t.trial, t.result)

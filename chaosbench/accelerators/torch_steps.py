@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import torch
 
-from chaosbench.integrators._step_size import _FLOOR, _LARGEST, _LN2, _ROOT_HALF, _SAFETY, _SMALLEST
 from chaosbench.kernels.lanes import LIMIT
+from chaosbench.kernels.step_control import EXPONENTIAL, FLOOR, LARGEST, LN2, LOGARITHM, ROOT_HALF, SAFETY, SMALLEST
 from chaosbench.kernels.tableau import Tableau
 
 Rates = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # states (D, B), parameters (P, B) or (P, 1) -> (D, B)
@@ -84,17 +84,21 @@ def mean_square(vector: torch.Tensor) -> torch.Tensor:
 def log2(x: torch.Tensor) -> torch.Tensor:
     """Return the binary logarithm of x > 0, error below 1e-7, by basic arithmetic."""
     mantissa, whole = torch.frexp(x)
-    s = (mantissa - _ROOT_HALF) / (mantissa + _ROOT_HALF)
-    q = s * s
-    return whole - 0.5 + 2.0 / _LN2 * s * (1.0 + q * (1.0 / 3.0 + q * (1.0 / 5.0 + q / 7.0)))
+    s = (mantissa - ROOT_HALF) / (mantissa + ROOT_HALF)
+    return whole - 0.5 + 2.0 / LN2 * s * _polynomial(s * s, LOGARITHM)
 
 
 def exp2(x: torch.Tensor) -> torch.Tensor:
     """Return 2**x, relative error below 1e-6, by basic arithmetic."""
     n = torch.floor(x + 0.5)
-    f = (x - n) * _LN2
-    series = 1.0 + f * (1.0 + f / 2.0 * (1.0 + f / 3.0 * (1.0 + f / 4.0 * (1.0 + f / 5.0 * (1.0 + f / 6.0)))))
-    return series * power_of_two(n.to(torch.int64))
+    return _polynomial((x - n) * LN2, EXPONENTIAL) * power_of_two(n.to(torch.int64))
+
+
+def _polynomial(x: torch.Tensor, coefficients: Sequence[float]) -> torch.Tensor:
+    total = torch.full_like(x, coefficients[-1])
+    for coefficient in reversed(coefficients[:-1]):
+        total = coefficient + x * total
+    return total
 
 
 def power_of_two(n: torch.Tensor) -> torch.Tensor:
@@ -107,15 +111,15 @@ def after_accepted(error: torch.Tensor, before: torch.Tensor, order: int, reject
     beta = 0.2 / (order + 1)
     alpha = 1.0 / (order + 1) - 0.75 * beta
     here = log2(error.clamp(min=1e-10))
-    factor = (_SAFETY * exp2(beta * before - alpha * here)).clamp(_SMALLEST, _LARGEST)
-    return torch.where(rejected, factor.clamp(max=1.0), factor), here.clamp(min=_FLOOR)
+    factor = (SAFETY * exp2(beta * before - alpha * here)).clamp(SMALLEST, LARGEST)
+    return torch.where(rejected, factor.clamp(max=1.0), factor), here.clamp(min=FLOOR)
 
 
 def after_rejected(error: torch.Tensor, order: int) -> torch.Tensor:
     """Return the factors for the repeated steps."""
     finite = torch.isfinite(error)
-    factor = _SAFETY * exp2(-log2(torch.where(finite, error, torch.ones_like(error))) / (order + 1))
-    return torch.where(finite, factor.clamp(min=_SMALLEST), torch.full_like(error, 0.1))
+    factor = SAFETY * exp2(-1.0 / (order + 1) * log2(torch.where(finite, error, torch.ones_like(error))))
+    return torch.where(finite, factor.clamp(min=SMALLEST), torch.full_like(error, 0.1))
 
 
 def fitted(step: torch.Tensor, room: torch.Tensor) -> torch.Tensor:

@@ -14,7 +14,7 @@ from chaosbench.expressions.evaluate import evaluate, outputs_of
 from chaosbench.expressions.tape import Tape
 from chaosbench.expressions.trace import trace, trace_expressions
 from chaosbench.expressions.tree import Expression
-from chaosbench.kernels.build import GrowthKernels, Kernels, TaylorKernels, build, build_growth, build_taylor
+from chaosbench.kernels.build import GrowthKernels, Kernels, PairKernels, TaylorKernels, build, build_growth, build_pair, build_taylor
 from chaosbench.kernels.tableau import Tableau
 
 
@@ -138,6 +138,10 @@ class CompiledSystem:
             tape = self.tangent_tape if columns else self.tape
             self._kernels[key] = build(tape, structure=self.definition.structure, tableau=tableau, columns=columns)
         return self._kernels[key]
+
+    def pair_kernels(self, tableau: Tableau, width: int) -> PairKernels | None:
+        """Return the compiled Runge-Kutta pair for `width` trajectories at once; None for systems that run one by one."""
+        return build_pair(self.tape, structure=self.definition.structure, tableau=tableau, width=width)
 
     def taylor_kernels(self, order: int, width: int) -> TaylorKernels:
         """Return the compiled Taylor step of order `order` for `width` trajectories at once."""

@@ -19,7 +19,7 @@ from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.errors import DefinitionError
 from chaosbench.expressions.tape import Tape
 from chaosbench.expressions.tree import Expression
-from chaosbench.kernels.build import Kernels
+from chaosbench.kernels.build import Kernels, PairKernels
 from chaosbench.kernels.foreign import foreign_kernels
 from chaosbench.kernels.tableau import Tableau
 
@@ -79,6 +79,10 @@ class FunctionSystem(CompiledSystem):
     def delayed(self) -> tuple[tuple[int, int], ...]:
         """No delays."""
         return ()
+
+    def pair_kernels(self, tableau: Tableau, width: int) -> PairKernels | None:
+        """None: a function takes one state at a time."""
+        return None
 
     def _refuse(self, lack: str) -> NoReturn:
         what = getattr(self.function, "__name__", type(self.function).__name__)

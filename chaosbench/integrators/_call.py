@@ -1,4 +1,4 @@
-"""Compiled loops that call kernels: a decorator for them, and two intrinsics that call a kernel by its address.
+"""Compiled loops that call kernels: a decorator for them, two intrinsics that call a kernel by its address, and the fused product and sum.
 
 A loop that takes kernels by address is compiled once for all systems. `call(address, at(u, 0), at(p, 0), at(a, 0), at(past, 0), at(work, 0),
 at(out, 0))` runs `void kernel(u, p, a, past, work, out)`, all pointers to double (see kernels/build.py for what each holds).
@@ -71,3 +71,15 @@ def call(typing_context: Any, address: Any, u: Any, p: Any, a: Any, past: Any, w
         return context.get_dummy_value()
 
     return types.void(types.int64, *[_POINTER] * 6), generate
+
+
+@_intrinsic
+def fma(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
+    """Return a * b + c with one rounding."""
+    if any(argument != types.float64 for argument in (a, b, c)):
+        return None
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.fma(*arguments)
+
+    return types.float64(types.float64, types.float64, types.float64), generate

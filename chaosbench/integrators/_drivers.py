@@ -8,7 +8,7 @@ memory of one thread. times (1 or B, T), parameters (1 or B, P). counts (B, 2): 
 
 import numpy as np
 
-from chaosbench.integrators._call import at, call, driver
+from chaosbench.integrators._call import at, call, driver, fma
 from chaosbench.integrators._step_size import after_accepted, after_rejected, escaped, first_step, fitted, later, too_small, trial_step
 
 Buffers = tuple[np.ndarray, ...]
@@ -31,7 +31,7 @@ def dense_state(coefficients: np.ndarray, start: int, size: int, degree: int, th
     for i in range(out.shape[1]):
         value = coefficients[start + degree * size + i]
         for q in range(degree - 1, -1, -1):
-            value = value * theta + coefficients[start + q * size + i]
+            value = fma(value, theta, coefficients[start + q * size + i])
         out[row, i] = value
 
 
@@ -53,12 +53,12 @@ def write_outputs(
     index: int, times: np.ndarray, time: float, carry: float, step: float, last: bool, result: np.ndarray, sizes: np.ndarray, out: np.ndarray
 ) -> int:
     """Fill the rows of `out` whose times lie inside the step; return the first one beyond. The last row is the new state itself."""
-    size, degree = sizes[0], sizes[2]
+    size, degree, scale = sizes[0], sizes[2], 1.0 / step
     while index < times.size:
         since = (times[index] - time) - carry
         if since > step and not last:
             return index
-        dense_state(result, size + 1, size, degree, since / step, out, index)
+        dense_state(result, size + 1, size, degree, since * scale, out, index)
         index += 1
     copy(result, 0, out[times.size - 1], out.shape[1])
     return index
@@ -118,6 +118,30 @@ def _flow(
             factor, before = after_accepted(error, before, sizes[4], again)
             h, again = step * factor, False
     return OK, index
+
+
+@driver
+def begin_flows(
+    address: np.ndarray,
+    sizes: np.ndarray,
+    settings: np.ndarray,
+    states: np.ndarray,
+    parameters: np.ndarray,
+    times: np.ndarray,
+    buffers: Buffers,
+    kept: np.ndarray,
+    first: int,
+    beyond: int,
+) -> None:
+    """Fill kept[b] = (first step, 0, 0, rate at the start) for trajectories first <= b < beyond, see kernels/rk_lanes.py."""
+    u, rate = buffers[0], buffers[1]
+    for b in range(first, beyond):
+        copy(states[b], 0, u, u.size)
+        row = times[min(b, times.shape[0] - 1)]
+        kept[b, 0] = _begin(address, sizes, settings, parameters[min(b, parameters.shape[0] - 1)], buffers, row[0], row[-1] - row[0])
+        kept[b, 1], kept[b, 2] = 0.0, 0.0
+        for d in range(u.size):
+            kept[b, 3 + d] = rate[d]
 
 
 @driver

@@ -7,7 +7,7 @@ import numpy as np
 from chaosbench.kernels.tableau import Tableau
 
 if TYPE_CHECKING:
-    from chaosbench.kernels.build import Kernels, TaylorKernels
+    from chaosbench.kernels.build import Kernels, PairKernels, TaylorKernels
 
 
 def kernel_arrays(kernels: "Kernels", tableau: Tableau | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -25,7 +25,12 @@ def working_memory(kernels: "Kernels") -> tuple[np.ndarray, ...]:
     return tuple(np.zeros(max(length, 1)) for length in lengths)
 
 
-def lane_memory(kernels: "TaylorKernels") -> tuple[np.ndarray, ...]:
+def starting_memory(dimension: int) -> tuple[np.ndarray, ...]:
+    """Return the `buffers` with which a driver finds a first step: as `working_memory`, for the right-hand side alone."""
+    return tuple(np.zeros(length) for length in (dimension, dimension, dimension, 3, 1, dimension, dimension))
+
+
+def lane_memory(kernels: "TaylorKernels | PairKernels") -> tuple[np.ndarray, ...]:
     """Return the `buffers` of a driver of lanes: u, p, past, work."""
     return tuple(aligned(size) for size in kernels.sizes)
 

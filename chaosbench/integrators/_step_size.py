@@ -15,30 +15,30 @@ import numpy as np
 
 from chaosbench.integrators._call import driver
 from chaosbench.kernels.lanes import LIMIT
-
-_SAFETY, _SMALLEST, _LARGEST = 0.9, 0.2, 6.0
-_FLOOR = -13.287712379549449  # log2(1e-4): an error far below the tolerance does not hold the next step back
-_ROOT_HALF, _LN2 = 0.7071067811865476, 0.6931471805599453
+from chaosbench.kernels.step_control import EXPONENTIAL, FLOOR, LARGEST, LEAST_ERROR, LN2, LOGARITHM, NOT_FINITE, ROOT_HALF, SAFETY, SMALLEST
 
 
 @driver
 def log2(x: float) -> float:
     """Return the binary logarithm of x > 0, error below 1e-7.
 
-    Here and in `exp2` basic arithmetic only: log and pow of the C library differ between machines, and steps decide the last bits of a state.
+    Here and in `exp2` basic arithmetic only: log and pow of the C library differ between machines, and steps decide the last bits of a state. The
+    kernels of lanes do the same operations in the same order.
     """
     mantissa, whole = math.frexp(x)
-    s = (mantissa - _ROOT_HALF) / (mantissa + _ROOT_HALF)
+    s = (mantissa - ROOT_HALF) / (mantissa + ROOT_HALF)
     q = s * s
-    return whole - 0.5 + 2.0 / _LN2 * s * (1.0 + q * (1.0 / 3.0 + q * (1.0 / 5.0 + q / 7.0)))
+    return whole - 0.5 + 2.0 / LN2 * s * (LOGARITHM[0] + q * (LOGARITHM[1] + q * (LOGARITHM[2] + q * LOGARITHM[3])))
 
 
 @driver
 def exp2(x: float) -> float:
     """Return 2**x, relative error below 1e-6."""
     n = math.floor(x + 0.5)
-    f = (x - n) * _LN2
-    series = 1.0 + f * (1.0 + f / 2.0 * (1.0 + f / 3.0 * (1.0 + f / 4.0 * (1.0 + f / 5.0 * (1.0 + f / 6.0)))))
+    f = (x - n) * LN2
+    series = EXPONENTIAL[6]
+    for k in range(5, -1, -1):
+        series = EXPONENTIAL[k] + f * series
     return math.ldexp(series, n)
 
 
@@ -47,17 +47,17 @@ def after_accepted(error: float, before: float, order: int, rejected: bool) -> t
     """Return the factor for the next step and log2 of the error; `before` is that of the last accepted step, `order` the estimate's order."""
     beta = 0.2 / (order + 1)
     alpha = 1.0 / (order + 1) - 0.75 * beta
-    here = log2(max(error, 1e-10))
-    factor = _SAFETY * exp2(beta * before - alpha * here)
-    return min(max(factor, _SMALLEST), 1.0 if rejected else _LARGEST), max(here, _FLOOR)
+    here = log2(max(error, LEAST_ERROR))
+    factor = SAFETY * exp2(beta * before - alpha * here)
+    return min(max(factor, SMALLEST), 1.0 if rejected else LARGEST), max(here, FLOOR)
 
 
 @driver
 def after_rejected(error: float, order: int) -> float:
     """Return the factor for the repeated step."""
     if not math.isfinite(error):
-        return 0.1
-    return float(max(_SAFETY * exp2(-log2(error) / (order + 1)), _SMALLEST))
+        return NOT_FINITE
+    return float(max(SAFETY * exp2(-1.0 / (order + 1) * log2(error)), SMALLEST))
 
 
 @driver

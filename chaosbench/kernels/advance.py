@@ -13,6 +13,7 @@ from chaosbench.kernels.control import repeat, when
 from chaosbench.kernels.emitter import KERNEL_POINTERS, Assembly, Writer
 from chaosbench.kernels.lanes import LEAST, LIMIT, Lanes
 from chaosbench.kernels.samples import Shape, Window, due_samples, write_block_samples, write_lane_samples
+from chaosbench.kernels.step_control import later
 from chaosbench.kernels.values import Value, constant
 
 
@@ -102,7 +103,7 @@ def write_round(assembly: Assembly, shape: Shape | None, lanes: Lanes, make: Cal
     if shape is not None:
         _write_outputs(w, shape, lanes, window, step.polynomial)
     step.keep(good)
-    total, rest = _later(w, time, carry, done.step)
+    total, rest = later(w, time, carry, done.step)
     ended = w.both(good, w.compare("oge", done.step, room))
     steps = w.add(steps, w.select(trying, one, zero))
     fields = {
@@ -134,11 +135,3 @@ def _write_outputs(w: Writer, shape: Shape, lanes: Lanes, window: Window, polyno
         write(w, shape, lanes, window._replace(scale=polynomial()))
     sampled = w.load("%u", lanes.field("sampled"), width=lanes.width)
     w.store(w.add(sampled, w.select(due, constant(1.0, lanes.width), constant(0.0, lanes.width))), "%u", lanes.field("sampled"))
-
-
-def _later(w: Writer, time: Value, carry: Value, step: Value) -> tuple[Value, Value]:
-    """Time + carry + step as an unevaluated sum of two numbers: a million steps add no drift."""
-    small = w.add(step, carry)
-    total = w.add(time, small)
-    part = w.sub(total, time)
-    return total, w.add(w.sub(time, w.sub(total, part)), w.sub(small, part))

@@ -9,10 +9,11 @@ from typing import Any
 
 from chaosbench.expressions.tape import Tape
 from chaosbench.kernels.advance import Sizes
-from chaosbench.kernels.assemble import Assembled, assemble, assemble_taylor, taylor_sizes
+from chaosbench.kernels.assemble import STRAIGHT_OPERATIONS, Assembled, assemble, assemble_taylor, straight_operations, taylor_sizes
 from chaosbench.kernels.cache import Entry, emitter_version, read_entry, write_entry
 from chaosbench.kernels.graph import graph_of
 from chaosbench.kernels.growth import growth_sizes, growth_text
+from chaosbench.kernels.rk_lanes import pair_sizes, pair_text
 from chaosbench.kernels.tableau import Tableau
 from chaosbench.kernels.target import Processor, compile_assembly, load_object, processor, toolchain
 
@@ -45,6 +46,20 @@ class Kernels:
     out_size: int
     n_delayed: int
     past_rows: int
+    library: Any = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class PairKernels:
+    """A Runge-Kutta pair for `width` trajectories at once.
+
+    value: address of the right-hand side of one trajectory, as in `Kernels`. advance: address, see kernels/advance.py. sizes: doubles that it needs.
+    """
+
+    value: int
+    advance: int
+    width: int
+    sizes: Sizes
     library: Any = field(repr=False)
 
 
@@ -144,6 +159,32 @@ def build_growth(tape: Tape, *, structure: str, order: int, width: int, columns:
 
     content = ("growth", structure, tape, order, width, columns, angles)
     kernels: GrowthKernels = _built(_request(content, lambda: Assembled(growth_text(tape, order, width, columns, angles), sizes.work), load))
+    return kernels
+
+
+def build_pair(tape: Tape, *, structure: str, tableau: Tableau, width: int) -> PairKernels | None:
+    """Return a Runge-Kutta pair in lanes: from memory, else from the cache on disk, else compiled; None for systems with cells or too large for it.
+
+    Parameters
+    ----------
+    tape, structure: as in `build`. tableau: the method. width: trajectories at once.
+
+    Raises
+    ------
+    KernelError: the tape holds an operation that cannot be compiled.
+    """
+    graph = graph_of(tape, 0)
+    if graph.has_axes or graph.n_delayed or straight_operations(graph, tableau) > STRAIGHT_OPERATIONS:
+        return None
+    sizes = pair_sizes(graph, tableau, width)
+
+    def load(entry: Entry) -> PairKernels:
+        loaded = load_object(entry.code, ("value", "advance"))
+        value, advance = loaded.addresses
+        return PairKernels(value, advance, width, sizes, loaded.library)
+
+    content = ("pair", structure, tape, tableau, width)
+    kernels: PairKernels = _built(_request(content, lambda: Assembled(pair_text(graph, tableau, width), sizes.work), load))
     return kernels
 
 

@@ -7,8 +7,8 @@ LEAST = 32.0 * 2.0**-53  # halving ends at this part of the time
 
 # One number a lane each. time + carry: the clock, an unevaluated sum. end: the last sample time. least: halving ends at this part of the time, or at
 # `floor` near time 0. index: the next sample; count: the number of samples; row: where the sample times begin in `a`; start: where the rows
-# begin in `out`. step: the last step, largest: the largest component after it, NaN if there was none. Counts so far: steps, those rejected (or halvings), and those with
-# an output, as far as a method needs to know.
+# begin in `out`. step: the last step, largest: the largest component after it, NaN if there was none. Counts so far: steps, those rejected (or
+# halvings), and those with an output where a method asks.
 FIELDS = ("time", "carry", "end", "floor", "index", "count", "row", "start", "step", "largest", "steps", "rejected", "sampled")
 # One number each. factor: of the radius from order N - 1. most_steps: a lane's budget. rounds: steps after which an advance returns anyway.
 # attention: whether a lane ended, failed or spent its steps in the last round.

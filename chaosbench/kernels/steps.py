@@ -16,13 +16,18 @@ def straight_work_size(graph: Graph, tableau: Tableau | None) -> int:
 
 def write_straight_kernels(assembly: Assembly, graph: Graph, tableau: Tableau | None) -> None:
     """Write functions value and, with a tableau, step and dense."""
+    write_value(assembly, graph)
+    if tableau is not None:
+        _write_step(assembly, graph, tableau)
+        _write_dense(assembly, graph, tableau)
+
+
+def write_value(assembly: Assembly, graph: Graph) -> None:
+    """Write function value."""
     w = Writer(assembly, "value", KERNEL_POINTERS)
     evaluate = StraightEvaluator(w, graph)
     evaluate.lines.store(w, evaluate(evaluate.lines.load(w, "%u"), 0), "%out")
     w.finish()
-    if tableau is not None:
-        _write_step(assembly, graph, tableau)
-        _write_dense(assembly, graph, tableau)
 
 
 def _write_step(assembly: Assembly, graph: Graph, tableau: Tableau) -> None:

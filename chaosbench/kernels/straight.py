@@ -1,6 +1,7 @@
 """A tape without axes as straight-line code: every node one value in a register, shared by the state and all tangent columns.
 
-The state is scalar code; up to eight tangent columns are the lanes of one vector, so that three columns cost little more than one.
+The state is scalar code; up to eight tangent columns are the lanes of one vector, so that three columns cost little more than one. Without columns
+the lanes may be trajectories instead.
 """
 
 from collections.abc import Sequence
@@ -49,10 +50,12 @@ class Lines:
 class StraightEvaluator:
     """Writes evaluations of one graph into one function, all in one basic block.
 
-    Nodes of parameters and constants alone are written once and serve every evaluation.
+    Nodes of parameters and constants alone are written once and serve every evaluation. width: lanes of a graph without columns, each with its own
+    state and parameters.
     """
 
-    def __init__(self, w: Writer, graph: Graph) -> None:
+    def __init__(self, w: Writer, graph: Graph, width: int = 1) -> None:
+        self._width = width
         self.lines = Lines(graph.dimension, graph.columns)
         self._w = w
         self._graph = graph
@@ -69,8 +72,8 @@ class StraightEvaluator:
         for node in self._value_nodes + self._shared_nodes:
             target = self._static if graph.static[node] else values
             if node not in target:
-                target[node] = self._node(node, values, lines[:n], row, range(1))
-        derivatives = [self._look_up(k, values, 1) for k in graph.outputs]
+                target[node] = self._node(node, values, lines[:n], row, range(self._width))
+        derivatives = [self._look_up(k, values, self._width) for k in graph.outputs]
         for number, bundle in enumerate(self.lines.bundles, start=1):
             own = dict(values)
             for node in self._column_nodes:
@@ -81,15 +84,15 @@ class StraightEvaluator:
     def _look_up(self, n: int, values: Values, width: int) -> Value:
         return self._w.splat(values[n] if n in values else self._static[n], width)
 
-    def _node(self, n: int, values: Values, slots: Sequence[Value], row: int, columns: range) -> Value:
+    def _node(self, n: int, values: Values, slots: Sequence[Value], row: int, lanes: range) -> Value:
         node = self._graph.nodes[n]
         w, graph = self._w, self._graph
         if node.op == "constant":
             return constant(node.value)
         if node.op == "parameter":
-            return w.load("%p", node.slot)
+            return w.load("%p", node.slot * self._width, width=self._width)
         if node.op in {"state", "tangent"}:
             return slots[node.slot]
         if node.op in {"delayed", "delayed_tangent"}:
-            return w.lanes([w.load("%past", row * graph.past_row + column * graph.n_delayed + node.slot) for column in columns])
-        return emit_operation(w, node.op, [self._look_up(a, values, len(columns)) for a in node.args])
+            return w.lanes([w.load("%past", row * graph.past_row + column * graph.n_delayed + node.slot) for column in lanes])
+        return emit_operation(w, node.op, [self._look_up(a, values, len(lanes)) for a in node.args])
