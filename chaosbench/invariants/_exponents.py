@@ -20,7 +20,7 @@ from chaosbench.settling import on_attractor
 Progress = Callable[[float, str], None]
 
 FULL_SPECTRUM = 64
-_RECORDS, _MOST_RECORDS = 256, 4096
+_FIRST, _RECORDS, _MOST_RECORDS = 256, 32, 512
 _PILOT, _TANGENT_TRANSIENT = 64, 200
 _NATS = 4.0
 _SHARE_WHEN_MIXED = 0.1
@@ -67,9 +67,17 @@ class Exponents:
 
 @dataclass
 class _Plan:
+    """How a run goes on: the interval, the steps between orthonormalisations (flows in lanes), and what the pilot found."""
+
     run: TangentRun
     interval: float
+    every: int
     exponents: np.ndarray
+
+    def advance(self, records: int, per_record: int) -> np.ndarray:
+        """Return the rates (B, M, K) over so many more records."""
+        logs = self.run.advance(records, interval=self.interval, per_record=per_record, every=self.every)
+        return logs / (per_record * self.run.time_of(self.interval))
 
 
 def measure_exponents(
@@ -100,9 +108,9 @@ def measure_exponents(
     initial = on_attractor(system, n=options.starts, seed=seed, purpose="exponents", transient=transient, threads=options.threads)
     report(0.05, "pilot")
     plan = _plan(system, initial, seed, options)
-    plan.run.advance(_TANGENT_TRANSIENT, interval=plan.interval)
+    plan.advance(1, _TANGENT_TRANSIENT)
     per_record, records = _first_length(plan, duration, options.starts)
-    rates = _rates(plan, records, per_record)
+    rates = plan.advance(records, per_record)
     while duration is None:
         statistics, error = _evaluate(rates, plan.run.status, plan, per_record, error_of)
         report(min(0.95, 0.1 + 0.9 * (limit / error) ** 2 if error > 0 else 0.95), f"standard error {error:.2g}, target {limit:.2g}")
@@ -128,30 +136,25 @@ def _evaluate(rates: np.ndarray, status: np.ndarray, plan: _Plan, per_record: in
     return statistics, float(error_of(statistics))
 
 
-def _rates(plan: _Plan, records: int, per_record: int) -> np.ndarray:
-    logs = plan.run.advance(records, interval=plan.interval, per_record=per_record)
-    return logs / (per_record * plan.run.time_of(plan.interval))
-
-
 def _extend(plan: _Plan, rates: np.ndarray, per_record: int, ratio: float) -> tuple[np.ndarray, int]:
-    """Carry on to `ratio` times the length; records are joined two by two while there would be more than 4096."""
+    """Carry on to `ratio` times the length; records are joined two by two while there would be more than 512."""
     wanted = rates.shape[1] * ratio
     while wanted > _MOST_RECORDS and rates.shape[1] % 2 == 0:
         rates = 0.5 * (rates[:, 0::2] + rates[:, 1::2])
         per_record, wanted = 2 * per_record, wanted / 2
-    more = -(-int(np.ceil(wanted)) // 64) * 64 - rates.shape[1]
-    return np.concatenate([rates, _rates(plan, max(more, 64), per_record)], axis=1), per_record
+    more = -(-int(np.ceil(wanted)) // 16) * 16 - rates.shape[1]
+    return np.concatenate([rates, plan.advance(max(more, 16), per_record)], axis=1), per_record
 
 
 def _first_length(plan: _Plan, duration: float | None, starts: int) -> tuple[int, int]:
     """Return (intervals in a record, records) of the first part."""
     if duration is None:
-        return 1, _RECORDS
+        return _FIRST // _RECORDS, _RECORDS
     intervals = int(np.ceil(duration / (starts * plan.run.time_of(plan.interval)) - 1e-9))
     if intervals < 8:
         least = 8 * starts * plan.run.time_of(plan.interval)
         raise InvariantError(f"duration = {duration:g}: too short for {starts} orbits; give at least {least:.3g} units of time")
-    per_record = -(-intervals // _MOST_RECORDS)
+    per_record = max(-(-intervals // _MOST_RECORDS), min(_FIRST // _RECORDS, intervals // _RECORDS), 1)
     return per_record, -(-intervals // per_record)
 
 
@@ -191,7 +194,8 @@ def _pilot(system: CompiledSystem, initial: InitialState, columns: int, steps: i
     longest = 20.0 * first if steps == 0 else float(steps)
     interval = min(longest, _NATS / (run.time_of(1.0) * max(float(spread), 1e-300))) if np.isfinite(spread) else first
     whole = system.definition.kind != "flows"
-    return _Plan(run, max(1.0, float(np.floor(interval))) if whole else two_digits(max(interval, first)), exponents)
+    interval = max(1.0, float(np.floor(interval))) if whole else two_digits(max(interval, first))
+    return _Plan(run, interval, run.steps_in(interval), exponents)
 
 
 def _first_interval(system: CompiledSystem, initial: InitialState, steps: int) -> float:
@@ -222,7 +226,7 @@ def _steps_per_lag(system: CompiledSystem, initial: InitialState, seed: int, opt
 def _settings(
     system: CompiledSystem, plan: _Plan, per_record: int, rates: np.ndarray, seed: int, options: Options, transient: float
 ) -> dict[str, Any]:
-    run = plan.run
+    run, flows = plan.run, system.definition.kind != "maps"
     return {
         "system": system.definition.name,
         "identity": system.definition.identity,
@@ -232,14 +236,15 @@ def _settings(
         "transient": transient,
         "columns": run.columns,
         "interval": run.time_of(plan.interval),
+        "steps_between_orthonormalisations": plan.every if run.in_lanes and flows else None,
         "steps_per_lag": run.steps_per_lag,
         "tangent_transient": _TANGENT_TRANSIENT * run.time_of(plan.interval),
         "intervals_per_record": per_record,
         "records": rates.shape[1],
         "duration": rates.shape[0] * rates.shape[1] * per_record * run.time_of(plan.interval),
-        "method": run.tableau.name if run.tableau is not None else "iterated map",
-        "rtol": run.rtol if run.tableau is not None else None,
-        "atol": run.atol if run.tableau is not None else None,
+        "method": run.method,
+        "rtol": run.rtol if flows else None,
+        "atol": run.atol if flows else None,
         "evaluations": run.evaluations,
         "versions": {name: version(name) for name in ("chaosbench", "numpy", "numba", "llvmlite")},
     }

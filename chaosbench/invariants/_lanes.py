@@ -1,42 +1,38 @@
-"""One state with its tangent columns, carried on in pieces: a lane per kind of system."""
+"""The ways that carry one orbit at a time: systems with cells, large ones, delays."""
 
 import numpy as np
 from scipy.interpolate import CubicSpline
 
 from chaosbench.dynamics.compile import CompiledSystem
 from chaosbench.errors import InvariantError
-from chaosbench.integrators.base import InitialState
+from chaosbench.integrators.base import InitialState, Status
+from chaosbench.invariants._carrier import Carrier
 from chaosbench.invariants._delay_tangent_drivers import delay_growth
 from chaosbench.invariants._tangent_drivers import flow_growth, map_growth
 from chaosbench.kernels.build import Kernels
 from chaosbench.kernels.tableau import Tableau
 
 
-class Lane:
-    """A run that can be carried on: `advance` once per piece, results as if it were one.
-
-    counts (2,): kernel evaluations and rejected steps so far. worst: the largest local error norm of the last piece where the step is fixed, else 0.
-    """
+class Lane(Carrier):
+    """One orbit, with the Runge-Kutta kernels of any system; `every` is left out, columns are orthonormalised every interval."""
 
     def __init__(self, per_evaluation: int, per_interval: int) -> None:
         self.counts = np.zeros(2, dtype=np.int64)
-        self.worst = 0.0
         self._intervals = 0
         self._costs = (per_evaluation, per_interval)
 
     @property
+    def evaluations(self) -> int:
+        return int(self.counts[0])
+
+    @property
     def work(self) -> float:
-        """Multiplications so far, roughly: the cost without a clock."""
         return float(self._costs[0] * int(self.counts[0]) + self._costs[1] * self._intervals)
 
-    def time_of(self, interval: float) -> float:
-        """Return the system time between two orthonormalisations."""
-        return interval
-
-    def advance(self, interval: float, per_record: int, logs: np.ndarray, stop: np.ndarray) -> int:
-        """Fill `logs` (M, K) with the log growth of M more records and return an integrator's status."""
-        self._intervals += per_record * len(logs)
-        return self._carry(interval, per_record, logs, stop)
+    def advance(self, interval: float, per_record: int, every: int, logs: np.ndarray, status: np.ndarray, stop: np.ndarray) -> None:
+        if status[0] == Status.OK:
+            self._intervals += per_record * logs.shape[1]
+            status[0] = self._carry(interval, per_record, logs[0], stop)
 
     def _carry(self, interval: float, per_record: int, logs: np.ndarray, stop: np.ndarray) -> int:
         raise NotImplementedError

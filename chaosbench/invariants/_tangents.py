@@ -6,15 +6,19 @@ import numpy as np
 
 from chaosbench.catalogue import load, names
 from chaosbench.dynamics.compile import CompiledSystem
+from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.errors import InvariantError
 from chaosbench.integrators._threads import all_cores, run_blocks
 from chaosbench.integrators.base import InitialState, Status
-from chaosbench.invariants._lanes import DelayLane, FlowLane, Lane, MapLane
+from chaosbench.invariants._carrier import Carrier
+from chaosbench.invariants._lane_blocks import LANES, LaneBlock, fits, taylor_order
+from chaosbench.invariants._lanes import DelayLane, FlowLane, MapLane
 from chaosbench.invariants._rounding import two_digits
 from chaosbench.kernels.tableau import Tableau
 from chaosbench.randomness import generator
 
-RTOL = 1e-6
+RTOL = 3e-4
+RTOL_ALONE = 1e-6
 RTOL_CONSERVATIVE = 1e-10
 
 
@@ -37,7 +41,9 @@ class TangentRun:
 
     initial: where the orbits start, on the attractor. columns: K <= D (delays: any number). seed: of the starting tangents. rtol: error per step
     (atol is a tenth of rtol times the size of the smallest component). steps_per_lag: m, fixed steps in the longest lag (delays). parameters (B, P).
-    Orbits run on threads; results do not depend on how many.
+    Orbits run on threads; results depend neither on how many nor on which orbits run side by side.
+
+    method: in words. in_lanes: whether orbits run eight at a time, a flow's by Taylor series, for which `rtol` bounds the last term.
     """
 
     def __init__(
@@ -56,61 +62,74 @@ class TangentRun:
         if columns < 1 or (definition.kind != "delays" and columns > dimension):
             raise InvariantError(f"{definition.name}: columns = {columns!r}; a {dimension}-dimensional system has 1 to {dimension} exponents")
         self.rtol = rtol or (RTOL_CONSERVATIVE if definition.conservative else RTOL)
-        self.atol = 0.1 * self.rtol * _smallest_component(initial)
-        self.tableau = None if definition.kind == "maps" else tangent_tableau(definition.conservative)
+        self.in_lanes = fits(system, columns, self.rtol)
+        if not (self.in_lanes or rtol or definition.conservative):
+            self.rtol = RTOL_ALONE
+        self.atol = (0.01 if self.in_lanes else 0.1) * self.rtol * _smallest_component(initial)
         self.status = np.zeros(runs, dtype=np.int8)
         self.columns = columns
         self.steps_per_lag = steps_per_lag
         self._threads = threads or all_cores()
+        self._passed = 0.0
         rows = np.broadcast_to(system.parameter_values if parameters is None else parameters, (runs, system.n_parameters))
-        self._lanes: list[Lane] = []
+        tangents = np.stack([_directions(definition, seed, b, columns, dimension) for b in range(runs)])
+        self._carriers: list[Carrier] = []
+        if self.in_lanes:
+            self.method = f"Taylor series of order {taylor_order(self.rtol)}" if definition.kind == "flows" else "iterated map"
+            for first in range(0, runs, LANES):
+                part = slice(first, first + LANES)
+                self._carriers.append(LaneBlock(system, initial.states[part], tangents[part], rows[part], self.rtol, self.atol))
+            return
+        tableau = tangent_tableau(definition.conservative)
+        self.method = tableau.name if definition.kind != "maps" else "iterated map"
         for b in range(runs):
-            stream = generator(seed, "tangents", definition.identity, b)
             if definition.kind == "delays":
-                tangents = stream.standard_normal((columns, dimension))
-                self._lanes.append(DelayLane(system, self._method(), initial, b, tangents, rows[b], self.rtol, self.atol, steps_per_lag))
-                continue
-            tangents = np.linalg.qr(stream.standard_normal((dimension, dimension)))[0][:columns]
-            if definition.kind == "maps":
-                self._lanes.append(MapLane(system, initial.states[b], tangents, rows[b]))
+                self._carriers.append(DelayLane(system, tableau, initial, b, tangents[b], rows[b], self.rtol, self.atol, steps_per_lag))
+            elif definition.kind == "maps":
+                self._carriers.append(MapLane(system, initial.states[b], tangents[b], rows[b]))
             else:
                 step = two_digits(0.01 / slope(system.jacobian(initial.states[b : b + 1], rows[b])[0]))
-                self._lanes.append(FlowLane(system, self._method(), initial.states[b], tangents, rows[b], self.rtol, self.atol, step))
-
-    def _method(self) -> Tableau:
-        if self.tableau is None:
-            raise InvariantError("maps have no Runge-Kutta method; this is asked of flows and delays only")
-        return self.tableau
+                self._carriers.append(FlowLane(system, tableau, initial.states[b], tangents[b], rows[b], self.rtol, self.atol, step))
 
     @property
     def evaluations(self) -> int:
-        """Kernel evaluations so far, over all orbits."""
-        return int(sum(int(lane.counts[0]) for lane in self._lanes))
+        """Evaluations of the equations so far, over all orbits."""
+        return sum(carrier.evaluations for carrier in self._carriers)
 
     @property
     def work(self) -> float:
         """Multiplications so far, roughly, over all orbits: the cost without a clock."""
-        return sum(lane.work for lane in self._lanes)
+        return sum(carrier.work for carrier in self._carriers)
 
     @property
     def worst_error(self) -> float:
         """Largest local error norm of the last `advance` (1 is the tolerance), where the step is fixed; else 0."""
-        return max(lane.worst for lane in self._lanes)
+        return max(carrier.worst for carrier in self._carriers)
 
     def time_of(self, interval: float) -> float:
         """Return the system time of `interval`: time (flows), iterations (maps) or steps of h (delays)."""
-        return self._lanes[0].time_of(interval)
+        return self._carriers[0].time_of(interval)
 
-    def advance(self, records: int, *, interval: float, per_record: int = 1) -> np.ndarray:
-        """Carry every orbit over `records` records and return the log growth (B, M, K); an orbit that failed gives NaN from there on."""
-        logs = np.full((len(self._lanes), records, self.columns), np.nan)
+    def steps_in(self, interval: float) -> int:
+        """Return how many whole steps the orbits take in `interval` on average, judged by what they did so far; at least 1."""
+        steps = sum(carrier.steps for carrier in self._carriers)
+        return max(1, int(interval * steps / self._passed)) if self._passed > 0 else 1
+
+    def advance(self, records: int, *, interval: float, per_record: int = 1, every: int = 1) -> np.ndarray:
+        """Carry every orbit over `records` records and return the log growth (B, M, K); an orbit that failed gives NaN from there on.
+
+        Columns are orthonormalised after every interval, a flow's in lanes after `every` steps and at the end of a record.
+        """
+        logs = np.full((len(self.status), records, self.columns), np.nan)
+        places = np.cumsum([0, *(carrier.orbits for carrier in self._carriers)])
 
         def carry(first: int, beyond: int, stop: np.ndarray) -> None:
-            for b in range(first, beyond):
-                if self.status[b] == Status.OK:
-                    self.status[b] = self._lanes[b].advance(interval, per_record, logs[b], stop)
+            for k in range(first, beyond):
+                part = slice(places[k], places[k + 1])
+                self._carriers[k].advance(interval, per_record, every, logs[part], self.status[part], stop)
 
-        run_blocks(carry, len(self._lanes), self._threads)
+        run_blocks(carry, len(self._carriers), self._threads)
+        self._passed += records * per_record * interval * np.count_nonzero(self.status == Status.OK)
         return logs
 
 
@@ -148,6 +167,14 @@ def tangent_tableau(conservative: bool) -> Tableau:
         raise InvariantError("no integrator in the catalogue has a tableau; tangents need a Runge-Kutta method")
     chosen: Tableau = tableaus[-1 if conservative else 0]
     return chosen
+
+
+def _directions(definition: SystemDefinition, seed: int, b: int, columns: int, dimension: int) -> np.ndarray:
+    """Return the tangents (K, D) that orbit b starts with: orthonormal, of a delay system random."""
+    stream = generator(seed, "tangents", definition.identity, b)
+    if definition.kind == "delays":
+        return stream.standard_normal((columns, dimension))
+    return np.asarray(np.linalg.qr(stream.standard_normal((dimension, dimension)))[0][:columns])
 
 
 def _smallest_component(initial: InitialState) -> float:

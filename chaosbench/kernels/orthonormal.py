@@ -2,7 +2,8 @@
 
 Modified Gram-Schmidt, right-looking: a finished column is taken out of all later ones. A column that lost four digits is projected again (Kahan:
 twice is enough), so that columns are orthogonal to 1e-12 at worst; a lane where that is not needed keeps its bits whatever its neighbours do.
-A column without length (a singular map) becomes zero, and the logarithm of its growth minus infinity.
+A column without length becomes zero, and the logarithm of its growth minus infinity; so does one that keeps less than 1e-15 of its length, which is
+nothing but rounding (a singular map).
 
 Growth is kept as product * 2**exponent, one logarithm a record: products of norms neither overflow nor cost a logarithm each.
 """
@@ -17,6 +18,7 @@ from chaosbench.kernels.values import Value, constant, whole
 
 _TINY = 1e-290
 _AGAIN = 1e-4
+_ROUNDING = 1e-15
 _MANTISSA = (1 << 52) - 1
 _BIAS = 1023
 
@@ -44,7 +46,7 @@ def write_orthonormal(w: Writer, columns: Columns, wanted: Value) -> None:
             limit = w.mul(before[k], constant(_AGAIN**2, columns.width))
             square = _projected_again(w, vectors, k, w.compare("olt", square, limit), square)
         norm = w.call("sqrt", square)
-        gone = w.compare("olt", norm, constant(_TINY, columns.width))
+        gone = w.compare("olt", square, w.fma(before[k], constant(_ROUNDING**2, columns.width), constant(_TINY, columns.width)))
         zero, one = constant(0.0, columns.width), constant(1.0, columns.width)
         inverse = w.select(gone, zero, w.div(one, norm))
         vectors[k] = [w.mul(value, inverse) for value in vectors[k]]

@@ -1,0 +1,78 @@
+"""Eight orbits with their tangent columns, carried side by side by one kernel."""
+
+import math
+
+import numpy as np
+
+from chaosbench.dynamics.compile import CompiledSystem
+from chaosbench.integrators._memory import aligned
+from chaosbench.invariants._carrier import Carrier
+from chaosbench.invariants._growth_drivers import carry
+from chaosbench.kernels.growth import Record
+from chaosbench.kernels.lanes import Lanes
+
+LANES = 8
+_LARGEST = 20_000
+_MOST_STEPS = 10_000_000.0
+_ROUNDS = 256.0  # steps between two looks at whether the run was interrupted
+
+
+def taylor_order(rtol: float) -> int:
+    """Return the order of the series, 9 at 5e-4 and 13 at 1e-10: the time of a run is flat around it."""
+    return min(max(math.ceil(7.0 - 0.25 * math.log(rtol)), 6), 20)
+
+
+def fits(system: CompiledSystem, columns: int, rtol: float) -> bool:
+    """Whether the orbits of a system go side by side: one without cells or delays whose kernel compiles in about two seconds at most."""
+    definition, tape = system.definition, system.tangent_tape
+    if definition.kind == "delays" or any(node.axes for node in tape.nodes) or any(variable.length for variable in tape.variables):
+        return False
+    terms = 0.35 * taylor_order(rtol) ** 2 if definition.kind == "flows" else 1.0
+    return len(tape.nodes) * terms + 3.0 * columns**2 * system.dimension <= _LARGEST
+
+
+class LaneBlock(Carrier):
+    """Up to eight orbits of a flow or a map without cells.
+
+    states (B, D), tangents (B, K, D), parameters (B, P). rtol, atol: of a flow's steps. The interval is a time (maps: iterations); a flow's columns are
+    orthonormalised every `every` steps and at the end of a record, a map's every interval.
+    """
+
+    def __init__(self, system: CompiledSystem, states: np.ndarray, tangents: np.ndarray, parameters: np.ndarray, rtol: float, atol: float) -> None:
+        self._flow = system.definition.kind == "flows"
+        order = taylor_order(rtol) if self._flow else 0
+        self._kernels = kernels = system.growth_kernels(order, LANES, tangents.shape[1])
+        self.orbits = len(states)
+        self._size = states.shape[1] + tangents[0].size
+        self._u, p, self._past, work = (aligned(length) for length in kernels.sizes)
+        self._buffers = (self._u, p, self._past, work, aligned(kernels.columns * LANES))
+        self._address = np.array([kernels.advance, kernels.finish], dtype=np.int64)
+        self._record = Record(kernels.columns, LANES)
+        extended = np.concatenate([states, tangents.reshape(self.orbits, -1)], axis=1)
+        held = np.minimum(np.arange(LANES), self.orbits - 1)  # a lane without an orbit rests at a copy of the last one
+        self._u[: self._size * LANES] = extended[held].T.ravel()
+        p[: parameters.shape[1] * LANES] = parameters[held].T.ravel()
+        self._past[: kernels.columns * LANES] = 1.0
+        factor = float(f"{rtol ** (-1.0 / (order * (order - 1))):.2g}") if order else 0.0  # few digits, so that no machine's pow decides a bit
+        lanes = Lanes(self._size, LANES)
+        for name, value in (("rtol", rtol), ("atol", atol), ("factor", factor), ("most_steps", _MOST_STEPS), ("rounds", _ROUNDS)):
+            self._u[lanes.setting(name)] = value
+        self._counts = np.zeros((self.orbits, 2), dtype=np.int64)
+        self._work_of_a_step = self._size * (order + 1) / 6.0
+
+    @property
+    def steps(self) -> int:
+        return int(self._counts[:, 0].sum())
+
+    @property
+    def evaluations(self) -> int:
+        # a series of order N counts as N + 1, a shortened step as one more
+        return int(self._counts[:, 0].sum()) * (self._kernels.order + 1) + int(self._counts[:, 1].sum())
+
+    @property
+    def work(self) -> float:
+        return float(self.steps * self._work_of_a_step)
+
+    def advance(self, interval: float, per_record: int, every: int, logs: np.ndarray, status: np.ndarray, stop: np.ndarray) -> None:
+        self._past[self._record.every] = every if self._flow else interval
+        carry(self._address, LANES, self._size, self._buffers, float(interval * per_record), _MOST_STEPS, logs, status, self._counts, stop)
