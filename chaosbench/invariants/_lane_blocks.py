@@ -34,8 +34,8 @@ def fits(system: CompiledSystem, columns: int, rtol: float) -> bool:
 class LaneBlock(Carrier):
     """Up to eight orbits of a flow or a map without cells.
 
-    states (B, D), tangents (B, K, D), parameters (B, P). rtol, atol: of a flow's steps. The interval is a time (maps: iterations); a flow's columns are
-    orthonormalised every `every` steps and at the end of a record, a map's every interval.
+    states (B, D), tangents (B, K, D), parameters (B, P). rtol, atol: of a flow's steps. The interval is a time (maps: iterations). The columns of a
+    flow are orthonormalised after `every` steps and at the end of a record, those of a map after every interval.
     """
 
     def __init__(self, system: CompiledSystem, states: np.ndarray, tangents: np.ndarray, parameters: np.ndarray, rtol: float, atol: float) -> None:

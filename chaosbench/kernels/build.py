@@ -155,7 +155,8 @@ def build_growth(tape: Tape, *, structure: str, order: int, width: int, columns:
 
     def load(entry: Entry) -> GrowthKernels:
         loaded = load_object(entry.code, ("advance", "finish"))
-        return GrowthKernels(*loaded.addresses, order, columns, width, sizes, loaded.library)
+        advance, finish = loaded.addresses
+        return GrowthKernels(advance, finish, order, columns, width, sizes, loaded.library)
 
     content = ("growth", structure, tape, order, width, columns, angles)
     kernels: GrowthKernels = _built(_request(content, lambda: Assembled(growth_text(tape, order, width, columns, angles), sizes.work), load))

@@ -16,7 +16,7 @@ from chaosbench.kernels.elementary import call_elementary
 from chaosbench.kernels.emitter import Writer
 from chaosbench.kernels.values import Value, constant, whole
 
-_TINY = 1e-290
+_TINY = 1e-290  # a squared length below it is none
 _AGAIN = 1e-4
 _ROUNDING = 1e-15
 _MANTISSA = (1 << 52) - 1
@@ -27,7 +27,7 @@ class Columns(NamedTuple):
     """K columns of D numbers a lane: component d of column k at u[((k + 1) D + d) W]."""
 
     dimension: int
-    count: int
+    number: int
     width: int
 
     def place(self, k: int, d: int) -> int:
@@ -37,10 +37,10 @@ class Columns(NamedTuple):
 
 def write_orthonormal(w: Writer, columns: Columns, wanted: Value) -> None:
     """Orthonormalise the columns in u and multiply their growth, product [K][W] and exponent [K][W] in past, in the lanes that are wanted."""
-    vectors = [[w.load("%u", columns.place(k, d), width=columns.width) for d in range(columns.dimension)] for k in range(columns.count)]
+    vectors = [[w.load("%u", columns.place(k, d), width=columns.width) for d in range(columns.dimension)] for k in range(columns.number)]
     given = [list(vector) for vector in vectors]
     before = [_dot(w, vector, vector) for vector in vectors]
-    for k in range(columns.count):
+    for k in range(columns.number):
         square = _dot(w, vectors[k], vectors[k])
         if k:
             limit = w.mul(before[k], constant(_AGAIN**2, columns.width))
@@ -53,7 +53,7 @@ def write_orthonormal(w: Writer, columns: Columns, wanted: Value) -> None:
         for d, value in enumerate(vectors[k]):
             w.store(w.select(wanted, value, given[k][d]), "%u", columns.place(k, d))
         _multiply(w, columns, k, w.select(gone, zero, norm), wanted)
-        for j in range(k + 1, columns.count):
+        for j in range(k + 1, columns.number):
             vectors[j] = _without(w, vectors[j], vectors[k])
 
 
@@ -94,7 +94,7 @@ def _projected_again(w: Writer, vectors: list[list[Value]], k: int, needed: Valu
 
 def _multiply(w: Writer, columns: Columns, k: int, norm: Value, wanted: Value) -> None:
     """Multiply the growth of column k, the product kept from 1 to 2 (0, infinity and NaN stay what they are)."""
-    width, product, exponent = columns.width, k * columns.width, (columns.count + k) * columns.width
+    width, product, exponent = columns.width, k * columns.width, (columns.number + k) * columns.width
     old = w.load("%past", product, width=width)
     total = w.mul(old, norm)
     regular = w.both(w.compare("ogt", total, constant(0.0, width)), w.compare("olt", total, constant(float("inf"), width)))
