@@ -101,7 +101,7 @@ class JittedSystem(FunctionSystem):
 
     @property
     def _remedy(self) -> str:
-        return "take an explicit Runge-Kutta method or, for a map, its iteration"
+        return "take an explicit Runge-Kutta method such as dop853 or tsit5, for a map its iteration"
 
     def value(self, states: np.ndarray, parameters: np.ndarray | None = None, past: np.ndarray | None = None) -> np.ndarray:
         """Return the right-hand side (B, D) at states (B, D); parameters (P,) or (B, P)."""
@@ -120,7 +120,8 @@ class JittedSystem(FunctionSystem):
         if key not in self._kernels:
             compiled = _compiled(self.function, self.dimension, self.n_parameters)
             self._kernels[key] = foreign_kernels(compiled.address, self.dimension, tableau, compiled)
-        return self._kernels[key]
+        kernels: Kernels = self._kernels[key]
+        return kernels
 
 
 class BatchedSystem(FunctionSystem):

@@ -1,8 +1,9 @@
 """Shared by the tests of accelerators: what the machine has."""
 
 import shutil
-from importlib.util import find_spec
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -29,3 +30,14 @@ def ptxas() -> str:
     if found is None:
         pytest.skip("needs ptxas: pip install nvidia-cuda-nvcc-cu12, or a CUDA toolkit on the PATH")
     return found
+
+
+@pytest.fixture(scope="session")
+def interpreter() -> ModuleType:
+    """The interpreter of PTX, tests/oracles/ptx_interpreter.py."""
+    specification = spec_from_file_location("ptx_interpreter", Path(__file__).parents[1] / "oracles" / "ptx_interpreter.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module = module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -330,6 +331,41 @@ def test_the_drivers_calls_carry_what_the_kernel_needs(fake: FakeDriver, lorenz:
     assert len(fake.launches) > 2
     assert fake.live == {}
     assert b".entry ensemble" in fake.ptx
+
+
+class Emulator(FakeDriver):
+    """The same, but every thread goes through the PTX that was handed over, instruction by instruction."""
+
+    def __init__(self, interpreter: ModuleType) -> None:
+        super().__init__("")
+        self.interpreter = interpreter
+
+    def cuLaunchKernel(self, function: int, *rest) -> int:  # noqa: N802
+        grid, block, arguments = rest[0], rest[3], rest[8]
+        values = [ctypes.cast(arguments[k], ctypes.POINTER(ctypes.c_int64))[0] for k in range(10)]
+        kernel = self.interpreter.Kernel(self.ptx.decode())
+        for number in range(grid * block):
+            kernel.run(values, {"%ctaid.x": number // block, "%ntid.x": block, "%tid.x": number % block})
+        return 0
+
+
+@pytest.mark.parametrize("steps", [None, 2])
+@pytest.mark.parametrize("equations", [{"x": "10*(y - x)", "y": "x*(28 - z) - y", "z": "x*y - 8/3*z"}, {"x": "x**2"}, {"x": "1 + abs(x) % 0.7"}])
+def test_the_ptx_itself_gives_the_bits(monkeypatch: pytest.MonkeyPatch, interpreter: ModuleType, method, equations, steps) -> None:
+    monkeypatch.setattr(cuda_driver, "_library", lambda: driver)
+    driver, subject = Emulator(interpreter), compile_system(system_from(equations))
+    states, times = np.array([[1.0, 2.0, 20.0], [-3.0, -4.0, 15.0]])[:, : subject.dimension], [0.0, 0.03, 0.2]
+    options = {"rtol": 1e-6, "atol": 1e-6}
+    found = solve(CudaEnsemble(method, steps=steps, rounds=5), subject, states, times, **options)
+    assert_same(found, solve(on_host(method, steps=steps), subject, states, times, **options))
+
+
+def test_the_ptx_of_a_map_gives_the_bits(monkeypatch: pytest.MonkeyPatch, interpreter: ModuleType) -> None:
+    monkeypatch.setattr(cuda_driver, "_library", lambda: driver)
+    driver, subject = Emulator(interpreter), compile_system(system("henon"))
+    states, times = np.array([[0.1, 0.1], [50.0, 1.0]]), [0.0, 3.0, 9.0]
+    found = solve(CudaEnsemble(load("integrators", "tsit5")), subject, states, times)
+    assert_same(found, solve(load("integrators", "iteration")(), subject, states, times))
 
 
 def test_a_small_memory_means_small_chunks(fake: FakeDriver, lorenz: CompiledSystem) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from chaosbench.catalogue import load
+from chaosbench.catalogue import load, names
 from chaosbench.dynamics.compile import CompiledSystem, compile_system
 from chaosbench.dynamics.foreign import BatchedSystem, FunctionSystem, JittedSystem
 from chaosbench.dynamics.functions import function_system
@@ -130,6 +130,27 @@ def test_large_systems_go_through_vectors(size: int) -> None:
     states = np.random.default_rng(2).normal(size=(2, size))
     ours, theirs = (load("integrators", "dop853")().solve(system, InitialState(states), np.linspace(0.0, 2.0, 21)) for system in (own, foreign))
     assert np.abs(theirs.states - ours.states).max() < 1e-8
+
+
+def test_the_classical_method_takes_functions_with_its_order() -> None:
+    system, end = function_system(oscillator, names=["x", "v"]), 2.0 * np.pi
+    counts, errors = np.array([40, 60, 90]), []
+    for count in counts:
+        method = load("integrators", "rk4")(step=end / count)
+        solution = method.solve(system, InitialState(np.array([[1.0, 0.0]])), np.array([0.0, end]))
+        errors.append(np.abs(solution.states[0, -1] - [1.0, 0.0]).max())
+    assert -np.polyfit(np.log(counts), np.log(errors), 1)[0] == pytest.approx(4.0, abs=0.2)
+
+
+NEEDING_EQUATIONS = [name for name in names("integrators") if load("integrators", name).needs_equations]
+
+
+@pytest.mark.parametrize("name", NEEDING_EQUATIONS)
+def test_methods_that_need_equations_refuse_it_with_the_remedy(foreign: FunctionSystem, name: str) -> None:
+    method = load("integrators", name)
+    if foreign.definition.kind in method.kinds:
+        with pytest.raises(DefinitionError, match=r"is the function .*such as dop853 or tsit5.*system_from"):
+            method().solve(foreign, InitialState(np.ones((1, 3))), np.arange(2.0))
 
 
 def test_a_map_is_iterated_bit_for_bit() -> None:
