@@ -38,7 +38,7 @@ def function_system(
     ----------
     function: the rate of a flow or the next state of a map, one of
         (1) compiled by `numba.njit`: `f(state, parameters, out)` fills out (D,), or `f(state, parameters)` returns an array (D,), which is allocated
-        at every call and so about half as fast; it must not write to state or parameters;
+        at every call and so slower; it must not write to state or parameters;
         (2) a `torch.nn.Module` or other torch function: `f(states)` or `f(states, parameters)` takes states (B, D) and parameters (B, P) and
         returns (B, D), each row from its own row alone.
     names, dimension: the D components by name, or their number (then they are called x0, x1, ...).

@@ -201,7 +201,7 @@ def test_an_evaluation_costs_less_than_three_of_the_definitions_own_kernels(own:
             solution = method.solve(subject, InitialState(np.array([[1.0, 2.0, 20.0]])), times, threads=1)
             seconds[name].append((time.perf_counter() - start) / solution.evaluations[0])
     ratios = [theirs / ours for theirs, ours in zip(seconds["foreign"], seconds["own"], strict=True)]
-    assert statistics.median(ratios[1:]) < 3.0  # measured 1.7; the first round compiles
+    assert statistics.median(ratios[1:]) < 3.0  # measured 1.6; the first round compiles
 
 
 @pytest.mark.parametrize("ask", [lambda s: s.tape, lambda s: s.tangent_tape, lambda s: s.jacobian(np.ones((1, 3))), lambda s: s.kernels(columns=1)])
