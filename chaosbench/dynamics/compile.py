@@ -43,7 +43,7 @@ class CompiledSystem:
     definition: SystemDefinition
     tape: Tape
     _quantities: dict[Expression, Quantity] = field(default_factory=dict, repr=False)
-    _kernels: dict[tuple[Tableau | None, int], Kernels] = field(default_factory=dict, repr=False)
+    _kernels: dict[tuple[object, ...], Any] = field(default_factory=dict, repr=False)
 
     def __reduce__(self) -> tuple[Callable[[SystemDefinition], Any], tuple[SystemDefinition]]:
         return compile_system, (self.definition,)  # kernels are addresses of this process
@@ -137,15 +137,24 @@ class CompiledSystem:
         if key not in self._kernels:
             tape = self.tangent_tape if columns else self.tape
             self._kernels[key] = build(tape, structure=self.definition.structure, tableau=tableau, columns=columns)
-        return self._kernels[key]
+        kernels: Kernels = self._kernels[key]
+        return kernels
 
     def pair_kernels(self, tableau: Tableau, width: int) -> PairKernels | None:
         """Return the compiled Runge-Kutta pair for `width` trajectories at once; None for systems that run one by one."""
-        return build_pair(self.tape, structure=self.definition.structure, tableau=tableau, width=width)
+        key = ("pair", tableau, width)
+        if key not in self._kernels:
+            self._kernels[key] = build_pair(self.tape, structure=self.definition.structure, tableau=tableau, width=width)
+        kernels: PairKernels | None = self._kernels[key]
+        return kernels
 
     def taylor_kernels(self, order: int, width: int) -> TaylorKernels:
         """Return the compiled Taylor step of order `order` for `width` trajectories at once."""
-        return build_taylor(self.tape, structure=self.definition.structure, order=order, width=width)
+        key = ("taylor", order, width)
+        if key not in self._kernels:
+            self._kernels[key] = build_taylor(self.tape, structure=self.definition.structure, order=order, width=width)
+        kernels: TaylorKernels = self._kernels[key]
+        return kernels
 
     def growth_kernels(self, order: int, width: int, columns: int) -> GrowthKernels:
         """Return the compiled kernels that carry `width` states with `columns` tangents by Taylor steps of order `order`; order 0 for maps."""
