@@ -22,6 +22,7 @@ from chaosbench.errors import StoreError, TaskError
 from chaosbench.evaluation import evaluate
 from chaosbench.folders import write_whole
 from chaosbench.generation import generate
+from chaosbench.integrators._threads import THREADS, all_cores
 from chaosbench.records import Record, write_record
 from chaosbench.seals import content_hash, problems
 from chaosbench.site import build_page, page_data
@@ -114,14 +115,16 @@ def _record(name: str, suite: Suite, cache: Path) -> Record:
 
 @contextmanager
 def _pool(workers: int | None) -> Iterator[Executor]:
-    """Processes that use one thread each for linear algebra, so that workers times threads is the number of cores.
+    """Processes that share the cores: one thread each for linear algebra, its part of the cores for trajectories, unless the environment says else.
 
     On an error or interrupt they are stopped at once: what they finished is on disk, whole.
     """
-    kept = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = kept or "1"
+    count = workers or all_cores()
+    wanted = {"OMP_NUM_THREADS": "1", THREADS: str(max(all_cores() // count, 1))}
+    added = {name: value for name, value in wanted.items() if not os.environ.get(name)}
+    os.environ.update(added)
     before = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(workers or os.cpu_count() or 1, mp_context=multiprocessing.get_context("spawn"), initializer=_die_quietly)
+    pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"), initializer=_die_quietly)
     try:
         yield pool
         pool.shutdown()
@@ -133,8 +136,8 @@ def _pool(workers: int | None) -> Iterator[Executor]:
             worker.terminate()
         raise
     finally:
-        if kept is None:
-            del os.environ["OMP_NUM_THREADS"]
+        for name in added:
+            del os.environ[name]
 
 
 def _die_quietly() -> None:

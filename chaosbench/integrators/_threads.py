@@ -1,4 +1,8 @@
-"""Spread trajectories over threads. The drivers release the interpreter lock, so threads are as good as processes and share all arrays."""
+"""Spread trajectories over threads. The drivers release the interpreter lock, so threads are as good as processes and share all arrays.
+
+A process takes all its cores unless CHAOSBENCH_THREADS says how many; whoever starts several processes sets that, so that they do not get in each
+other's way.
+"""
 
 import os
 from collections.abc import Callable
@@ -6,11 +10,19 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 import numpy as np
 
+from chaosbench.errors import IntegrationError
+
+THREADS = "CHAOSBENCH_THREADS"
 _BLOCKS_PER_THREAD = 8
 
 
 def all_cores() -> int:
-    """Return the number of cores this process may use."""
+    """Return the number of threads to use by default: $CHAOSBENCH_THREADS, or the number of cores this process may use."""
+    given = os.environ.get(THREADS)
+    if given:
+        if not (given.isascii() and given.isdigit() and int(given) > 0):
+            raise IntegrationError(f"{THREADS} is {given!r}; it must be a whole number of at least 1; unset it to use all cores")
+        return int(given)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

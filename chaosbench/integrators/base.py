@@ -127,6 +127,6 @@ class Integrator(ABC):
         seed: used by stochastic methods only; others ignore it.
         rtol, atol: error per step, mixed relative and absolute; fixed-step methods and maps ignore them.
         max_steps: attempted steps per trajectory before TOO_MANY_STEPS.
-        threads: worker threads, default all cores. out: (B, T, D) buffer to fill and return as `states`.
+        threads: worker threads, default $CHAOSBENCH_THREADS or all cores. out: (B, T, D) buffer to fill and return as `states`.
         progress: called with (trajectories done, B).
         """

@@ -1,18 +1,23 @@
 """Threads, progress and Ctrl-C."""
 
+import os
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from chaosbench.catalogue import load
+from chaosbench.demo import _pool
 from chaosbench.dynamics.compile import CompiledSystem, compile_system
 from chaosbench.dynamics.reader import system_from
+from chaosbench.errors import IntegrationError
+from chaosbench.integrators import _threads
 from chaosbench.integrators._drivers import INTERRUPTED, solve_flows
 from chaosbench.integrators._memory import kernel_arrays, working_memory
-from chaosbench.integrators._threads import all_cores, run_blocks
+from chaosbench.integrators._threads import THREADS, all_cores, run_blocks
 from chaosbench.integrators.base import InitialState, Status
 
 
@@ -76,5 +81,44 @@ def test_the_stop_flag_is_seen_before_the_first_step(oscillator: CompiledSystem)
     assert np.isnan(out[0, 1]).all()
 
 
-def test_all_cores_are_counted() -> None:
-    assert all_cores() >= 1
+def test_all_cores_are_used_unless_the_environment_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(THREADS, raising=False)
+    assert 1 <= all_cores() <= (os.cpu_count() or 1)
+    monkeypatch.setenv(THREADS, "")
+    assert 1 <= all_cores() <= (os.cpu_count() or 1)
+    monkeypatch.setenv(THREADS, "37")
+    assert all_cores() == 37
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "two", "1.5", "²"])
+def test_a_malformed_number_of_threads_is_refused_with_the_fix(oscillator: CompiledSystem, monkeypatch: pytest.MonkeyPatch, number: str) -> None:
+    monkeypatch.setenv(THREADS, number)
+    with pytest.raises(IntegrationError, match=r"CHAOSBENCH_THREADS is .*must be a whole number of at least 1; unset it"):
+        load("integrators", "tsit5")().solve(oscillator, InitialState(np.ones((1, 2))), np.arange(3.0))
+
+
+def test_no_more_threads_start_than_the_environment_allows(oscillator: CompiledSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    class Counting(ThreadPoolExecutor):
+        def __init__(self, workers: int, **options: str) -> None:
+            asked.append(workers)
+            super().__init__(workers, **options)
+
+    monkeypatch.setattr(_threads, "ThreadPoolExecutor", Counting)
+    monkeypatch.setenv(THREADS, "3")
+    for method in ("taylor", "dop853", "rodas5p"):
+        load("integrators", method)().solve(oscillator, InitialState(np.ones((100, 2))), np.arange(3.0))
+    load("integrators", "dop853")().solve(oscillator, InitialState(np.ones((100, 2))), np.arange(3.0), threads=5)
+    assert asked == [3, 3, 3, 5]
+
+
+def test_workers_of_a_process_pool_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(THREADS, raising=False)
+    with _pool(2) as pool:
+        assert pool.submit(all_cores).result() == max(all_cores() // 2, 1)
+    assert THREADS not in os.environ
+    monkeypatch.setenv(THREADS, "3")
+    with _pool(2):
+        assert os.environ[THREADS] == "3"
+    assert os.environ[THREADS] == "3"
