@@ -1,7 +1,7 @@
 """Object files of kernels on disk.
 
 A file is the SHA-256 of what follows, a line of JSON, and the object code. It appears whole or not at all, so concurrent writers cannot mix; one that
-is truncated or damaged fails its checksum and counts as absent.
+is truncated or damaged fails its checksum and counts as absent, and so does one that says it holds the code of another key.
 """
 
 import hashlib
@@ -42,19 +42,29 @@ def _file(key: str) -> Path:
 def read_entry(key: str) -> Entry | None:
     """Return the entry stored under `key`, or None when there is none that is whole."""
     try:
-        content = _file(key).read_bytes()
+        return decoded(key, _file(key).read_bytes())
     except OSError:
         return None
+
+
+def decoded(key: str, content: bytes) -> Entry | None:
+    """Return the entry that a file holds, or None if it is not the whole of what was stored under `key`."""
     digest, payload = content[:_DIGEST], content[_DIGEST:]
     if hashlib.sha256(payload).digest() != digest:
         return None
     head, _, code = payload.partition(b"\n")
-    return Entry(code, json.loads(head)["work_size"])
+    try:
+        found = json.loads(head)
+    except ValueError:
+        return None
+    if not (isinstance(found, dict) and found.get("key") == key and isinstance(found.get("work_size"), int)):
+        return None
+    return Entry(code, found["work_size"])
 
 
 def write_entry(key: str, entry: Entry) -> None:
     """Store an entry under `key`; a folder that cannot be written is reported once and means no cache."""
-    payload = json.dumps({"work_size": entry.work_size}).encode() + b"\n" + entry.code
+    payload = json.dumps({"key": key, "work_size": entry.work_size}).encode() + b"\n" + entry.code
     path = _file(key)
     try:
         write_whole(path, hashlib.sha256(payload).digest() + payload)

@@ -1,5 +1,9 @@
 import ctypes
+import hashlib
 import logging
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -122,6 +126,77 @@ def test_a_damaged_file_is_compiled_again_and_mended(samples, compilations, fold
     assert _value(build(sample.tape, structure="s"), np.ones(3), sample.parameters) == expected
     assert len(compilations) == 2
     assert file.read_bytes() == whole
+
+
+@pytest.mark.parametrize("order", ["lengths", "bits"])
+def test_no_damage_anywhere_in_a_file_goes_unseen(samples, folder, order):
+    """Cut to any length, or with one bit flipped in any byte, it counts as absent."""
+    build(samples["polynomial"].tape, structure="s")
+    (file,) = folder.iterdir()
+    whole, key = file.read_bytes(), file.stem
+    assert cache.read_entry(key) is not None
+    for place in range(len(whole)):
+        damaged = whole[:place] if order == "lengths" else whole[:place] + bytes([whole[place] ^ (1 << place % 8)]) + whole[place + 1 :]
+        assert cache.decoded(key, damaged) is None
+    assert cache.decoded(key, whole + b"x") is None
+
+
+def test_a_whole_file_of_another_key_is_not_executed(samples, compilations, folder):
+    """Copied over by hand, or by a tool that renames: its checksum is right and its content is not."""
+    first, second = samples["polynomial"], samples["trigonometric"]
+    expected = _value(build(first.tape, structure="s"), np.ones(3), first.parameters)
+    (file,) = folder.iterdir()
+    whole = file.read_bytes()
+    build(second.tape, structure="s")
+    [other] = set(folder.iterdir()) - {file}
+    file.write_bytes(other.read_bytes())
+    _forget()
+    assert _value(build(first.tape, structure="s"), np.ones(3), first.parameters) == expected
+    assert len(compilations) == 3
+    assert file.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"\n", b"no json\ncode", b"[1]\ncode", b'{"key": "k"}\ncode', b'{"key": "k", "work_size": "8"}\ncode', b"\xff\ncode"]
+)
+def test_a_right_checksum_over_a_wrong_head_counts_as_absent(payload):
+    assert cache.decoded("k", hashlib.sha256(payload).digest() + payload) is None
+
+
+WRITER = """
+import sys
+import numpy as np
+from chaosbench.dynamics.compile import compile_system
+from chaosbench.dynamics.reader import system_from
+system = compile_system(system_from({"x": "y", "y": "-sin(x)"}))
+sys.stdin.readline()
+kernels = system.taylor_kernels(9, 1)
+print(kernels.sizes.work)
+"""
+
+
+def test_processes_that_write_the_same_kernel_at_once_leave_one_whole_file(folder):
+    processes = [
+        subprocess.Popen([sys.executable, "-c", WRITER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
+        for _ in range(3)
+    ]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    assert {process.communicate()[0] for process in processes} == {"20\n"}
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    [file] = folder.iterdir()
+    assert cache.read_entry(file.stem) is not None
+
+
+def test_another_compiler_is_another_file(samples, folder, monkeypatch, compilations):
+    build(samples["polynomial"].tape, structure="s")
+    monkeypatch.setattr(builder, "toolchain", lambda: "llvmlite 99 llvm (99, 0, 0) another triple")
+    _forget()
+    build(samples["polynomial"].tape, structure="s")
+    assert len(compilations) == 2
+    assert len(list(folder.iterdir())) == 2
 
 
 def test_a_folder_that_cannot_be_written_means_no_cache_and_one_warning(samples, compilations, tmp_path, monkeypatch, caplog):
