@@ -39,7 +39,9 @@ class Crossing:
         w = self._w
         if not self._sizes:
             return w.compare("uno", h, h)
-        reaches = w.compare("ule", self._distance, self._sum(self._sizes, h))
+        way = self._sum(self._sizes, h)
+        # What stays zero, as the difference of a cell to itself, crosses nothing.
+        reaches = w.both(w.compare("ule", self._distance, way), w.compare("ugt", way, constant(0.0, h.width)))
         if len(self._sizes) == 1:
             return w.both(reaches, w.compare("uno", h, h))
         return w.both(reaches, w.compare("ule", self._weighted[0], self._sum(self._weighted[1:], h)))
