@@ -6,7 +6,7 @@ takes them at run time.
 
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,18 +38,27 @@ _FOLD: Mapping[str, Callable[..., Any]] = {
 
 
 class Scalars:
-    """The assignments of a tape at given parameters: `nodes` in order, `outputs` one position per flat state slot."""
+    """The assignments of a tape at given parameters: `nodes` in order, `outputs` one position per flat state slot.
 
-    def __init__(self, tape: Tape, parameters: np.ndarray) -> None:
+    With `jacobian` the tape has tangents, and jacobian[k] are the positions of the derivative along the unit vector k (column k of the Jacobian).
+    """
+
+    def __init__(self, tape: Tape, parameters: np.ndarray, *, jacobian: bool = False) -> None:
         if tape.delayed:
             raise ValueError("the tape has delays; only flows are translated")
         self.tape, self.parameters = tape, [float(value) for value in parameters]
         self.nodes: list[Scalar] = []
         self._known: dict[Scalar, int] = {}
         self._cells: dict[tuple[int, int, int], int] = {}
-        self.outputs: list[int] = []
-        for variable, place in zip(tape.variables, tape.outputs, strict=True):
-            self.outputs += [self._cell(place, i, 0) for i in range(variable.slots)]
+        self._direction = -1
+        self.outputs = self._rates(tape.outputs)
+        self.jacobian: list[list[int]] = []
+        for self._direction in range(tape.dimension if jacobian else 0):
+            self._cells.clear()
+            self.jacobian.append(self._rates(tape.tangent_outputs or ()))
+
+    def _rates(self, places: Sequence[int]) -> list[int]:
+        return [self._cell(place, i, 0) for variable, place in zip(self.tape.variables, places, strict=True) for i in range(variable.slots)]
 
     def uses(self) -> list[int]:
         """Return how often each node is needed, outputs included."""
@@ -57,7 +66,7 @@ class Scalars:
         for node in self.nodes:
             for arg in node.args:
                 counts[arg] += 1
-        for place in self.outputs:
+        for place in [*self.outputs, *(place for column in self.jacobian for place in column)]:
             counts[place] += 1
         return counts
 
@@ -79,7 +88,7 @@ class Scalars:
             return self._add(Scalar("constant", value=node.value))
         if node.op == "index":
             return self._add(Scalar("constant", value=float(i if node.axes == "i" else j)))
-        if node.op in ("state", "parameter"):
+        if node.op in ("state", "parameter", "tangent"):
             return self._leaf(node, i, j)
         if node.op == "sum":
             total = self._cell(node.args[0], i, 0)
@@ -97,10 +106,23 @@ class Scalars:
             if self.tape.boundary == "zero" and not 0 <= cell < size:
                 return self._add(Scalar("constant"))
             slot += cell % size
+        if node.op == "tangent":
+            return self._add(Scalar("constant", value=float(slot == self._direction)))
         return self._add(Scalar("state", slot=slot) if node.op == "state" else Scalar("constant", value=self.parameters[slot]))
 
     def _apply(self, op: str, args: tuple[int, ...]) -> int:
         given = [self.nodes[arg] for arg in args]
         if all(node.op == "constant" for node in given):
             return self._add(Scalar("constant", value=float(_FOLD[op](*(node.value for node in given)))))
-        return self._add(Scalar(op, args))
+        plain = self._without(op, args, [node.value if node.op == "constant" else None for node in given])
+        return self._add(Scalar(op, args)) if plain is None else plain
+
+    def _without(self, op: str, args: tuple[int, ...], known: list[float | None]) -> int | None:
+        """Return what an operation with 0 or 1 comes to, None if there is something to do; Jacobians are full of them."""
+        if (op in ("mul", "div") and known[0] == 0.0) or (op == "mul" and known[1] == 0.0):
+            return self._add(Scalar("constant"))
+        if op in ("mul", "add") and known[0] == float(op == "mul"):
+            return args[1]
+        if (op in ("mul", "div") and known[1] == 1.0) or (op in ("add", "sub") and known[1] == 0.0):
+            return args[0]
+        return self._apply("neg", args[1:]) if op == "sub" and known[0] == 0.0 else None

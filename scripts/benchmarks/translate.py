@@ -46,7 +46,7 @@ PYTHON = Dialect(
 
 
 def body(scalars: Scalars, dialect: Dialect, states: list[str]) -> tuple[list[str], list[str]]:
-    """Return the assignments and the D expressions of the rates; `states` are the names of the flat state."""
+    """Return the assignments and the expressions of all nodes; `states` are the names of the flat state."""
     uses, texts, lines = scalars.uses(), [""] * len(scalars.nodes), []
     for place, node in enumerate(scalars.nodes):
         text = _leaf(node, states) or dialect.write(node.op, [texts[arg] for arg in node.args])
@@ -55,7 +55,7 @@ def body(scalars: Scalars, dialect: Dialect, states: list[str]) -> tuple[list[st
             lines.append(f"v{place} = {text}")
             text = f"v{place}"
         texts[place] = text
-    return lines, [texts[place] for place in scalars.outputs]
+    return lines, texts
 
 
 def _leaf(node: Scalar, states: list[str]) -> str:
@@ -88,6 +88,17 @@ def load(source: str, name: str) -> Callable[..., Any]:
 
 def scalar_function(scalars: Scalars, dialect: Dialect, *, head: str, opening: str, states: list[str], closing: str) -> Callable[..., Any]:
     """Return `rates(head)`; `opening` names the states, `closing` is formatted with `rates`, the D expressions joined by commas."""
-    lines, rates = body(scalars, dialect, states)
+    lines, texts = body(scalars, dialect, states)
+    rates = [texts[place] for place in scalars.outputs]
     opened = [opening] if opening else []
     return load(dialect.imports + "\n\n\n" + function("rates", head, opened, lines, closing.format(rates=", ".join(rates))), "rates")
+
+
+def jacobian_function(scalars: Scalars, dialect: Dialect, *, head: str, opening: str, states: list[str]) -> Callable[..., Any]:
+    """Return `jacobian(head)`, which fills the entries that are not zero of a NumPy matrix."""
+    lines, texts = body(scalars, dialect, states)
+    size = len(states)
+    entries = [(i, k, column[i]) for k, column in enumerate(scalars.jacobian) for i in range(size)]
+    filled = [f"J[{i}, {k}] = {texts[place]}" for i, k, place in entries if scalars.nodes[place] != Scalar("constant")]
+    source = function("jacobian", head, [opening, f"J = np.zeros(({size}, {size}))"], [*lines, *filled], "return J")
+    return load(dialect.imports + "\n\n\n" + source, "jacobian")

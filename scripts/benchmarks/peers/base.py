@@ -17,9 +17,13 @@ from ..problem import Problem
 
 
 class Peer(ABC):
-    """A library that integrates. `distribution` is its name for pip; the file is imported only when it is installed."""
+    """A library that integrates. `distribution` is its name for pip; the file is imported only when it is installed.
+
+    fresh: a program that imports it and computes 1000 samples of Lorenz-63, for the time to a first trajectory.
+    """
 
     distribution: ClassVar[str]
+    fresh: ClassVar[str | None] = None
 
     @property
     def name(self) -> str:
@@ -37,6 +41,10 @@ class Peer(ABC):
 
     def ensemble(self, problem: Problem) -> Iterator[Point]:
         """Yield the settings for all trajectories of `problem`; nothing by default."""
+        return iter(())
+
+    def exponents(self, problem: Problem) -> Iterator[tuple[str, Callable[[float], np.ndarray]]]:
+        """Yield (method, spectrum over a duration) of `problem`, from its start and without a transient; nothing by default."""
         return iter(())
 
     def many(self, problem: Problem, method: str, tolerance: float, run: Callable[[], np.ndarray], trajectories: int) -> Point:

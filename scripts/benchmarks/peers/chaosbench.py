@@ -21,6 +21,15 @@ class Chaosbench(Peer):
     """`Integrator.solve` as a user calls it, checks and threads included."""
 
     distribution = "chaosbench"
+    fresh = """
+import numpy as np
+from chaosbench.catalogue import load
+from chaosbench.dynamics.compile import compile_system
+from chaosbench.dynamics.reader import system
+from chaosbench.integrators.base import InitialState
+name = "taylor"
+load("integrators", name)().solve(compile_system(system("lorenz63")), InitialState(np.array([[1.0, 1.0, 20.0]])), 0.01 * np.arange(1000))
+"""
 
     def trajectory(self, problem: Problem) -> Iterator[Point]:
         """Yield both methods over their ladders."""

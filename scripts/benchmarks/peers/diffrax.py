@@ -28,6 +28,19 @@ class Diffrax(Peer):
     """XLA gets one core: the threads it starts inherit the affinity of the moment in which it starts."""
 
     distribution = "diffrax"
+    fresh = """
+import diffrax, jax, jax.numpy as jnp
+jax.config.update("jax_enable_x64", True)
+def rates(t, s, args):
+    x, y, z = s
+    return jnp.stack([10.0 * (y - x), x * (28.0 - z) - y, x * y - 8 / 3 * z])
+control = diffrax.PIDController(rtol=1e-9, atol=1e-9)
+start, times = jnp.array([1.0, 1.0, 20.0]), 0.01 * jnp.arange(1000)
+found = diffrax.diffeqsolve(
+    diffrax.ODETerm(rates), diffrax.Dopri8(), 0.0, 9.99, None, start, saveat=diffrax.SaveAt(ts=times), stepsize_controller=control
+)
+found.ys.block_until_ready()
+"""
 
     def __init__(self) -> None:
         jax.config.update("jax_enable_x64", True)

@@ -17,6 +17,10 @@ class Dysts(Peer):
     """A system of the user, whose right-hand side is compiled as those of the package are. Its default is Radau at 1e-12."""
 
     distribution = "dysts"
+    fresh = """
+from dysts.flows import Lorenz
+Lorenz().make_trajectory(1000, method="DOP853", rtol=1e-9, atol=1e-9)
+"""
 
     def trajectory(self, problem: Problem) -> Iterator[Point]:
         """Yield its methods, timed over the checked samples only."""

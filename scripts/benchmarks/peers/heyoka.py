@@ -30,6 +30,12 @@ class Heyoka(Peer):
     """Integrators are built once for a tolerance and used again, as its manual advises."""
 
     distribution = "heyoka"
+    fresh = """
+import heyoka as hy, numpy as np
+x, y, z = hy.make_vars("x", "y", "z")
+equations = [(x, 10.0 * (y - x)), (y, x * (28.0 - z) - y), (z, x * y - 8 / 3 * z)]
+hy.taylor_adaptive(equations, [1.0, 1.0, 20.0], tol=1e-9).propagate_grid(0.01 * np.arange(1000))
+"""
 
     def equations(self, problem: Problem) -> list:
         """Return the system as pairs of variable and expression."""

@@ -29,6 +29,14 @@ class Scipy(Peer):
     """The methods of high order, and the implicit one that other packages take as default."""
 
     distribution = "scipy"
+    fresh = """
+import numpy as np
+from scipy.integrate import solve_ivp
+def rates(t, s):
+    x, y, z = s.tolist()
+    return [10.0 * (y - x), x * (28.0 - z) - y, x * y - 8 / 3 * z]
+solve_ivp(rates, (0.0, 9.99), [1.0, 1.0, 20.0], "DOP853", 0.01 * np.arange(1000), rtol=1e-9, atol=1e-9)
+"""
 
     def trajectory(self, problem: Problem) -> Iterator[Point]:
         """Yield the ladders, timed over the checked samples only: a sample costs hundreds of times more than with compiled code."""

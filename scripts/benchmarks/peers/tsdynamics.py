@@ -1,6 +1,6 @@
 """TSDynamics: its native engine, with the methods that have a continuous extension, and its ensembles."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 
 import numpy as np
@@ -23,6 +23,10 @@ class Tsdynamics(Peer):
     """Compiled by its just-in-time backend, which is its default."""
 
     distribution = "tsdynamics"
+    fresh = """
+import tsdynamics
+tsdynamics.systems.Lorenz(ic=[1.0, 1.0, 20.0]).run(final_time=9.99, dt=0.01, solver="dop853")
+"""
 
     def model(self, problem: Problem) -> object:
         """Return the system as one of its classes; each needs a name of its own."""
@@ -52,3 +56,15 @@ class Tsdynamics(Peer):
                 return np.asarray(band.run(final_time=end, dt=problem.dt, solver="dop853", rtol=tolerance, atol=tolerance))
 
             yield self.many(problem, "ensemble, dop853", tolerance, run, len(problem.starts))
+
+    def exponents(self, problem: Problem) -> Iterator[tuple[str, Callable[[float], np.ndarray]]]:
+        """Yield its fastest setting that keeps the sum of the exponents."""
+        model, step = self.model(problem), 0.5 if problem.dimension <= 6 else 0.2
+
+        def run(duration: float) -> np.ndarray:
+            found = tsdynamics.analysis.lyapunov_spectrum(
+                model, final_time=duration, dt=step, transient=0.0, ic=problem.starts[0], solver="dop853", rtol=1e-6, atol=1e-6
+            )
+            return np.asarray(found.exponents if hasattr(found, "exponents") else found, dtype=float)
+
+        yield f"dop853, 1e-6, QR every {step:g}", run
