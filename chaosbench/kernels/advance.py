@@ -93,9 +93,8 @@ def write_round(assembly: Assembly, shape: Shape | None, lanes: Lanes, make: Cal
     done = step.write(Limits(room, least, rtol, atol, factor))
     moving = w.compare("ogt", room, zero)
     largest = done.largest
-    if done.possible is None:  # a step that was halved to nothing says as little as one that could not be tried
-        void = w.both(w.compare("ogt", largest, constant(LIMIT, width)), w.compare("ole", done.step, least))
-        largest = w.select(void, constant(math.nan, width), largest)
+    if done.possible is None:
+        largest = w.select(_vanished(w, done, room, least), constant(math.nan, width), largest)
     trying = moving if done.possible is None else w.both(moving, done.possible)
     through = trying if done.accepted is None else w.both(trying, done.accepted)
     good = w.both(through, w.compare("ole", largest, constant(LIMIT, width)))
@@ -122,6 +121,16 @@ def write_round(assembly: Assembly, shape: Shape | None, lanes: Lanes, make: Cal
     attention = w.any(w.either(w.either(ended, failed), w.both(moving, w.compare("oge", steps, most))))
     w.store(w.select(attention, constant(1.0), constant(0.0)), "%u", lanes.setting("attention"))
     w.finish()
+
+
+def _vanished(w: Writer, done: Stepped, room: Value, least: Value) -> Value:
+    """Whether a step came to nothing: too short from the start, or halved so far and still beyond the limit.
+
+    One that was halved to the least and is good otherwise has found a jump, and passes it.
+    """
+    short = w.both(w.compare("ole", done.step, least), w.compare("olt", done.step, room))
+    start = w.compare("oeq", done.rejected, constant(0.0, room.width))
+    return w.both(short, w.either(start, w.compare("ogt", done.largest, constant(LIMIT, room.width))))
 
 
 def _write_outputs(w: Writer, shape: Shape, lanes: Lanes, window: Window, polynomial: Callable[[], Value] | None) -> None:
