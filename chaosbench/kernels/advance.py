@@ -15,6 +15,7 @@ from chaosbench.kernels.lanes import LEAST, LIMIT, Lanes
 from chaosbench.kernels.samples import Shape, Window, due_samples, write_block_samples, write_lane_samples
 from chaosbench.kernels.step_control import later
 from chaosbench.kernels.values import Value, constant
+from chaosbench.kernels.wide_samples import WIDE, write_wide_samples
 
 
 class Limits(NamedTuple):
@@ -135,7 +136,8 @@ def _vanished(w: Writer, done: Stepped, room: Value, least: Value) -> Value:
 
 def _write_outputs(w: Writer, shape: Shape, lanes: Lanes, window: Window, polynomial: Callable[[], Value] | None) -> None:
     """Write the samples inside the step; where the polynomial costs something, only if there are any, and count the steps that have one."""
-    write = write_block_samples if lanes.width == 1 else write_lane_samples
+    alone = write_wide_samples if shape.dimension > WIDE else write_block_samples
+    write = alone if lanes.width == 1 else write_lane_samples
     if polynomial is None:
         write(w, shape, lanes, window)
         return
