@@ -85,7 +85,8 @@ def since_start(program: str) -> float:
 
 
 @contextmanager
-def empty_caches() -> Iterator[dict[str, str]]:
-    """Give an environment in which neither kernels nor compiled drivers are on disk."""
+def empty_caches(*, drivers: bool = True) -> Iterator[dict[str, str]]:
+    """Give an environment in which no kernels are on disk, nor the compiled drivers that all systems share."""
     with tempfile.TemporaryDirectory() as folder:
-        yield {"CHAOSBENCH_CACHE": str(Path(folder, "chaosbench")), "NUMBA_CACHE_DIR": str(Path(folder, "numba"))}
+        kernels = {"CHAOSBENCH_CACHE": str(Path(folder, "chaosbench"))}
+        yield {**kernels, "NUMBA_CACHE_DIR": str(Path(folder, "numba"))} if drivers else kernels

@@ -15,8 +15,7 @@ TITLE = "Compilation and first trajectory"
 def run(options: Options) -> dict[str, Any]:
     """Compile the kernels of every flow with an empty cache, load them with a full one, and time first trajectories, peers in turn."""
     given = starts(options)
-    with empty_caches() as environment:
-        environment.pop("NUMBA_CACHE_DIR")  # the drivers are compiled once for all systems, not per kernel
+    with empty_caches(drivers=False) as environment:  # the drivers are compiled once for all systems, not per kernel
         compiled, loaded = (json.loads(run_fresh(KERNELS, given, environment)[1]) for _ in range(2))
     kernels = {
         method: {

@@ -43,7 +43,7 @@ def run(options: Options) -> dict[str, Any]:
     # The flows alone: what the process needs before the first one is the case "compiling".
     totals = [sum(row[1] for row in found["flows"].values()) for found in warm]
     choices = [sum(row[0] for row in found["flows"].values()) for found in warm]
-    with empty_caches() as environment:
+    with empty_caches(drivers=not options.quick) as environment:
         cold, printed = run_fresh(REGISTRY, given, environment)
     return {
         "flows": {
@@ -67,8 +67,7 @@ def table(result: dict[str, Any]) -> list[str]:
         ["nothing on disk, whole program", f"{cold['seconds']:.1f}"],
     ]
     implicit = [f"{name}: {entry['integrator']}" for name, entry in flows.items() if entry["integrator"] != "taylor"]
-    lines = [
-        f"\n{len(flows)} flows, by Taylor series except {', '.join(implicit) or 'none'}; each has a status; those that did not reach the end: {', '.join(failed) or 'none'}\n"
-    ]
+    others, ended = ", ".join(implicit) or "none", ", ".join(failed) or "none"
+    lines = [f"\n{len(flows)} flows, by Taylor series except {others}; each has a status; those that did not reach the end: {ended}\n"]
     lines += markdown(["", "seconds"], rows)
     return [*lines, "\nThe slowest: " + ", ".join(f"{name} {flows[name]['seconds'] * 1e3:.0f} ms" for name in slowest)]
