@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from chaosbench.expressions.tape import Node, Tape
 
 from .translate import Dialect, function, load
@@ -20,9 +22,9 @@ def suits(tape: Tape) -> bool:
     return tape.size > 0 and not any(node.axes == "ij" for node in tape.nodes)
 
 
-def array_function(tape: Tape, parameters: list[float], dialect: Dialect, head: str, rolled: bool) -> Callable[..., Any]:
+def array_function(tape: Tape, parameters: np.ndarray, dialect: Dialect, head: str, rolled: bool) -> Callable[..., Any]:
     """Return rates(head), head containing the flat state `s`; rolled: shift cells by `roll` instead of by index arrays."""
-    writer = _Writer(tape, parameters, dialect, rolled)
+    writer = _Writer(tape, [float(value) for value in parameters], dialect, rolled)
     parts = []
     for variable, place in zip(tape.variables, tape.outputs, strict=True):
         value, axes = writer.texts[place], tape.nodes[place].axes
@@ -57,8 +59,10 @@ class _Writer:
         if node.op == "index":
             return self.named(f"np.arange({size}.0)", self.constants, "k")
         if node.op == "parameter":
+            if not node.axes:
+                return f"({self.parameters[node.slot]!r})"
             cells = [self.parameters[node.slot + (k + node.offset) % size] for k in range(size)]
-            return self.named(f"np.array({cells})", self.constants, "k") if node.axes else f"({self.parameters[node.slot]!r})"
+            return self.named(f"np.array({cells})", self.constants, "k")
         if node.op == "state":
             return self.named(self.state(node), self.lines, "v")
         args = [self.texts[arg] for arg in node.args]

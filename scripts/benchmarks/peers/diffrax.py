@@ -54,7 +54,7 @@ found.ys.block_until_ready()
     def solver(self, problem: Problem, times: np.ndarray) -> Callable:
         """Return solve(start, tolerance) -> states (T, D), not compiled yet."""
         if suits(problem.system.tape) and problem.dimension > 12:
-            right = array_function(problem.system.tape, list(problem.scalars.parameters), JAX, "t, s, args", rolled=True)
+            right = array_function(problem.system.tape, problem.system.parameter_values, JAX, "t, s, args", rolled=True)
         else:
             states = [f"x{k}" for k in range(problem.dimension)]
             opening = f"{', '.join(states)} = s"

@@ -18,7 +18,7 @@ _ENSEMBLE = 8
 def rates(problem: Problem) -> Callable:
     """Return the right-hand side f(t, s) that is fastest in Python: scalars for few variables, arrays for cells."""
     if suits(problem.system.tape) and problem.dimension > 12:
-        return array_function(problem.system.tape, list(problem.scalars.parameters), NUMPY, "t, s", rolled=False)
+        return array_function(problem.system.tape, problem.system.parameter_values, NUMPY, "t, s", rolled=False)
     states = [f"x{k}" for k in range(problem.dimension)]
     return scalar_function(
         problem.scalars, PYTHON, head="t, s", opening=f"{', '.join(states)} = s.tolist()", states=states, closing="return [{rates}]"
