@@ -62,7 +62,8 @@ def both(method: Integrator, system: CompiledSystem, states, times, parameters=N
     return Runs(together, each_alone(method, system, states, times, parameters, **options))
 
 
-def assert_lanes_are_single_runs(method: Integrator, name: str) -> None:
+@pytest.mark.parametrize("name", FLOWS)
+def test_lanes_are_single_runs_for_every_flow(method: Integrator, name: str) -> None:
     """A random number of trajectories, random sample times, random tolerances, parameters a little off their values."""
     random = np.random.default_rng(sum(name.encode()))
     compiled = compile_system(system(name))
@@ -72,18 +73,6 @@ def assert_lanes_are_single_runs(method: Integrator, name: str) -> None:
     spread = 1.0 + 1e-3 * random.normal(size=(count, compiled.n_parameters))
     tolerance = 10.0 ** random.uniform(-11.0, -5.0)
     both(method, compiled, states, times, compiled.parameter_values * spread, rtol=tolerance, atol=tolerance).assert_equal()
-
-
-@pytest.mark.parametrize("name", ["chua", "double_pendulum", "duffing", "lorenz63"])
-def test_lanes_are_single_runs(method: Integrator, name: str) -> None:
-    """Kinks, sines and quotients, forcing, polynomials."""
-    assert_lanes_are_single_runs(method, name)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", FLOWS)
-def test_lanes_are_single_runs_for_every_flow(method: Integrator, name: str) -> None:
-    assert_lanes_are_single_runs(method, name)
 
 
 @pytest.mark.parametrize("samples", [1, 2, 3, 4, 5, 8, 9, 40])
