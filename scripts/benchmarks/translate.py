@@ -100,5 +100,6 @@ def jacobian_function(scalars: Scalars, dialect: Dialect, *, head: str, opening:
     size = len(states)
     entries = [(i, k, column[i]) for k, column in enumerate(scalars.jacobian) for i in range(size)]
     filled = [f"J[{i}, {k}] = {texts[place]}" for i, k, place in entries if scalars.nodes[place] != Scalar("constant")]
-    source = function("jacobian", head, [opening, f"J = np.zeros(({size}, {size}))"], [*lines, *filled], "return J")
+    opened = [opening] if opening else []
+    source = function("jacobian", head, [*opened, f"J = np.zeros(({size}, {size}))"], [*lines, *filled], "return J")
     return load(dialect.imports + "\n\n\n" + source, "jacobian")

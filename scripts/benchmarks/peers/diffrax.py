@@ -72,15 +72,15 @@ found.ys.block_until_ready()
         return solve
 
     def trajectory(self, problem: Problem) -> Iterator[Point]:
-        """Yield the ladder, timed over the checked samples."""
-        solve = jax.jit(self.solver(problem, problem.times[: problem.checked]))
+        """Yield the ladder."""
+        solve = jax.jit(self.solver(problem, problem.times))
         start = jnp.asarray(problem.starts[0])
         for tolerance in _LADDER:
 
             def run(tolerance=tolerance) -> np.ndarray:
                 return np.asarray(solve(start, tolerance))
 
-            yield self.point(problem, "Dopri8", tolerance, run, samples=problem.checked)
+            yield self.point(problem, "Dopri8", tolerance, run)
 
     def ensemble(self, problem: Problem) -> Iterator[Point]:
         """Yield the ladder over all trajectories by vmap."""
