@@ -13,12 +13,14 @@ from numba.core import event
 from chaosbench.catalogue import load
 from chaosbench.dynamics.compile import compile_system
 from chaosbench.dynamics.reader import system_from
-from chaosbench.integrators import _call, _delay_drivers, _drivers, _fixed_drivers, _rosenbrock_drivers
+from chaosbench.integrators import _advance_drivers, _call, _delay_drivers, _drivers, _fixed_drivers, _rosenbrock_drivers
 from chaosbench.integrators._choice import choose
 from chaosbench.integrators.base import InitialState
 
-FLOW_METHODS = ("dop853", "rodas5p", "rk4")
+FLOW_METHODS = ("taylor", "dop853", "rodas5p", "rk4")
 DRIVERS = (
+    _advance_drivers.solve_lanes,
+    _drivers.begin_flows,
     _drivers.solve_flows,
     _drivers.solve_maps,
     _delay_drivers.solve_delay,
@@ -61,8 +63,10 @@ from chaosbench.dynamics.reader import system_from
 from chaosbench.integrators.base import InitialState
 lorenz = compile_system(system_from({"x": "10*(y - x)", "y": "x*(28 - z) - y", "z": "x*y - 8*z/3"}))
 delay = compile_system(system_from({"x": "-delay(x, 1.7)*x*x + 0.3*x"}, kind="delays"))
-start, past = InitialState(np.array([[1.0, 2.0, 20.0]])), InitialState(np.full((1, 1), 0.9), np.full((1, 57, 1), 0.9), np.linspace(1.7, 0.0, 57))
+start, three = InitialState(np.array([[1.0, 2.0, 20.0]])), InitialState(np.array([[1.0, 2.0, 20.0], [3.0, 2.0, 10.0], [2.0, 3.0, 4.0]]))
+past = InitialState(np.full((1, 1), 0.9), np.full((1, 57, 1), 0.9), np.linspace(1.7, 0.0, 57))
 runs = [("dop853", lorenz, start), ("tsit5", lorenz, start), ("rodas5p", lorenz, start), ("rk4", lorenz, start), ("dop853", delay, past)]
+runs += [(name, lorenz, three) for name in ("taylor", "dop853", "tsit5")]
 states = [load("integrators", name)().solve(system, initial, 0.1 * np.arange(1000)).states for name, system, initial in runs]
 print("".join(hashlib.sha256(values.tobytes()).hexdigest() for values in states))
 """
@@ -102,7 +106,8 @@ def trajectories(kind: str, equations: list[dict[str, str]], states: int) -> Non
     ],
 )
 def test_a_new_system_compiles_no_numba_function(kind: str, known: list[dict[str, str]], new: list[dict[str, str]]) -> None:
-    trajectories(kind, known, 1)
+    for states in (1, 3):
+        trajectories(kind, known, states)
     with event.install_listener("numba:compile", _Counter()) as counter:
         trajectories(kind, new, 3)
     assert counter.compiled == []
@@ -128,7 +133,7 @@ def test_every_processor_gives_the_same_bits(processor: str, tmp_path: Path) -> 
     """Compiles everything again for another processor; polynomial right-hand sides only, no library function is involved."""
     other = {**os.environ, "NUMBA_CPU_NAME": processor, "NUMBA_CACHE_DIR": str(tmp_path)}
     here, there = (subprocess.run([sys.executable, "-c", HASHES], env=env, capture_output=True, text=True, check=True) for env in (None, other))
-    assert len(here.stdout) == 5 * 64 + 1
+    assert len(here.stdout) == 8 * 64 + 1
     assert here.stdout == there.stdout
 
 
