@@ -14,6 +14,7 @@ from chaosbench.expressions.evaluate import evaluate, outputs_of
 from chaosbench.expressions.tape import Tape
 from chaosbench.expressions.trace import trace, trace_expressions
 from chaosbench.expressions.tree import Expression
+from chaosbench.expressions.unroll import unrolled
 from chaosbench.kernels.build import GrowthKernels, Kernels, PairKernels, TaylorKernels, build, build_growth, build_pair, build_taylor
 from chaosbench.kernels.tableau import Tableau
 
@@ -89,6 +90,11 @@ class CompiledSystem:
         return tangent_tape(self.tape)
 
     @cached_property
+    def scalar_tape(self) -> Tape:
+        """The tape with its cells written out, for small systems without delays; the tape itself where there are none."""
+        return unrolled(self.tape)
+
+    @cached_property
     def _lag_tape(self) -> Tape:
         return trace_expressions(self.definition.lags, self.definition.scope)
 
@@ -159,7 +165,7 @@ class CompiledSystem:
     def growth_kernels(self, order: int, width: int, columns: int) -> GrowthKernels:
         """Return the compiled kernels that carry `width` states with `columns` tangents by Taylor steps of order `order`; order 0 for maps."""
         angles = tuple((slot, float(period)) for slot, period in enumerate(self.periods) if not np.isnan(period))
-        return build_growth(self.tape, structure=self.definition.structure, order=order, width=width, columns=columns, angles=angles)
+        return build_growth(self.scalar_tape, structure=self.definition.structure, order=order, width=width, columns=columns, angles=angles)
 
     def quantity(self, tree: Expression) -> Quantity:
         """Return the function of the state that `tree` (one of the definition's integrals, identities or levels) stands for."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 BLOCKS = 64
 ENOUGH_RUNS = 16
@@ -35,8 +35,13 @@ class BlockMean:
     @property
     def interval(self) -> np.ndarray:
         """95 % bounds (2, K) by Student's t."""
-        reach = float(stats.t.ppf(0.975, self.degrees)) * self.standard_error
+        reach = student_quantile(0.975, self.degrees) * self.standard_error
         return np.stack([self.mean - reach, self.mean + reach])
+
+
+def student_quantile(probability: float, degrees: int) -> float:
+    """Return a quantile of Student's t."""
+    return float(special.stdtrit(degrees, probability))
 
 
 def block_mean(series: np.ndarray, *, slack: float = 0.0) -> BlockMean:
@@ -74,7 +79,7 @@ def _over_blocks(series: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, int,
     """
     runs, records, count = series.shape
     per_run = max(1, min(records // 2, -(-BLOCKS // runs)))
-    limit = float(stats.norm.isf(_CORRELATED / count))
+    limit = -float(special.ndtri(_CORRELATED / count))
     while True:
         means, length = _blocks(series, per_run)
         resolved = bool((_neighbour_correlation(means - mean) <= limit / np.sqrt(runs * per_run)).all())
@@ -134,11 +139,11 @@ def _disagreements(series: np.ndarray, slack: float) -> tuple[bool, bool]:
         between = 8 * means.mean(axis=1).var(axis=0, ddof=1)
         spread = np.ptp(series.mean(axis=1), axis=0)
         forgetful = _neighbour_correlation(means - means.mean(axis=1, keepdims=True)) <= 3.0 / np.sqrt(7 * runs) - 0.125
-        mixed = bool(((between > stats.f.isf(level, runs - 1, 7 * runs) * within) & (spread > noise) & forgetful).any())
+        mixed = bool(((between > float(special.fdtri(runs - 1, 7 * runs, 1.0 - level)) * within) & (spread > noise) & forgetful).any())
     half = records // 2
     if runs > 2 and half:
         change = series[:, -half:, 0].mean(axis=1) - series[:, :half, 0].mean(axis=1)
         least = max(float(noise[0]), 0.1 * abs(float(series[:, :, 0].mean())))
-        reach = stats.t.isf(_DISAGREE / 2, runs - 1) * np.sqrt(change.var(ddof=1) / runs)
+        reach = student_quantile(1.0 - _DISAGREE / 2, runs - 1) * np.sqrt(change.var(ddof=1) / runs)
         drifting = bool(abs(change.mean()) > max(reach, least))
     return mixed, drifting

@@ -7,7 +7,7 @@ import numpy as np
 from chaosbench.integrators._call import driver
 
 _TINY = 1e-290
-_AGAIN = 0.1
+_AGAIN = 1e-4
 
 
 @driver
@@ -15,8 +15,8 @@ def orthonormalise(vectors: np.ndarray, weights: np.ndarray, triangle: np.ndarra
     """Replace the columns of `vectors` (n, K) by Q and fill `triangle` (K, K) with R, diagonal not negative, vectors = Q R.
 
     The inner product is sum_i weights[i] a[i] b[i]. Right-looking, so that the inner loops run over columns: they vectorise without reordering any
-    sum, which keeps the bits independent of the machine. A column that lost more than a digit is projected again (Kahan: twice is enough).
-    A column without length (a singular map) becomes zero and gives a zero on the diagonal.
+    sum, which keeps the bits independent of the machine. A column that lost four digits is projected again (Kahan: twice is enough), so that columns
+    are orthogonal to 1e-12. A column without length (a singular map) becomes zero and gives a zero on the diagonal.
     """
     n, count = vectors.shape
     before = np.zeros(count)

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from chaosbench.dynamics.compile import CompiledSystem
 from chaosbench.errors import InvariantError
-from chaosbench.invariants._block_error import BlockMean
+from chaosbench.invariants._block_error import BlockMean, student_quantile
 from chaosbench.invariants._exponents import Exponents
 from chaosbench.invariants.base import Estimate, EstimateStatus
 
@@ -71,7 +70,7 @@ def scalar_estimate(
     """Return the Estimate of a number made of the exponents; value_of gives (value, standard error)."""
     value, error = value_of(exponents.statistics)
     status, reason = status_of(exponents, target_error, unit)
-    reach = float(stats.t.ppf(0.975, exponents.statistics.degrees)) * error
+    reach = student_quantile(0.975, exponents.statistics.degrees) * error
     interval = np.array([value - reach, value + reach])
     return Estimate(
         value, error, interval, status, reason, METHOD, convention, exponents.settings, source, {"running_mean": running_means(exponents)}

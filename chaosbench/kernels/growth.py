@@ -29,8 +29,9 @@ Angles = Sequence[tuple[int, float]]
 
 @dataclass(frozen=True)
 class Record:
-    """What stands in past: product [K][W] and exponent [K][W] of the growth, the rounds between orthonormalisations, the rounds since the last."""
+    """What stands in past: product [K][W] and exponent [K][W] of the growth, rounds between orthonormalisations and since the last one, scratch."""
 
+    dimension: int
     columns: int
     width: int
 
@@ -45,9 +46,14 @@ class Record:
         return self.every + 1
 
     @property
+    def scratch(self) -> int:
+        """Where the room for a column begins, on a cache line."""
+        return -(-(self.since + 1) // 8) * 8
+
+    @property
     def size(self) -> int:
         """Doubles in all, whole cache lines."""
-        return -(-(self.since + 1) // 8) * 8
+        return self.scratch + -(-self.dimension * self.width // 8) * 8
 
 
 def growth_text(tape: Tape, order: int, width: int, columns: int, angles: Angles) -> str:
@@ -55,12 +61,12 @@ def growth_text(tape: Tape, order: int, width: int, columns: int, angles: Angles
 
     angles: the slots and periods of the components that are wrapped.
     """
-    assembly, lanes, record = Assembly(), Lanes(tape.dimension * (1 + columns), width), Record(columns, width)
+    assembly, lanes, record = Assembly(), Lanes(tape.dimension * (1 + columns), width), Record(tape.dimension, columns, width)
     if order:
         _write_step(assembly, tape, order, lanes, columns)
     else:
         _write_iteration(assembly, tape, lanes, columns)
-    _write_orthonormalise(assembly, lanes, Columns(tape.dimension, columns, width), angles)
+    _write_orthonormalise(assembly, lanes, Columns(tape.dimension, columns, width, record.scratch), angles)
     _write_advance(assembly, lanes, record)
     _write_finish(assembly, record)
     return assembly.text()
@@ -69,7 +75,12 @@ def growth_text(tape: Tape, order: int, width: int, columns: int, angles: Angles
 def growth_sizes(tape: Tape, order: int, width: int, columns: int) -> Sizes:
     """Return the doubles that the kernels need."""
     size = tape.dimension * (1 + columns)
-    return Sizes(Lanes(size, width).size, max(1, tape.n_parameters) * width, Record(columns, width).size, ((order + 1) * size + columns) * width)
+    return Sizes(
+        Lanes(size, width).size,
+        max(1, tape.n_parameters) * width,
+        Record(tape.dimension, columns, width).size,
+        ((order + 1) * size + columns) * width,
+    )
 
 
 def _write_step(assembly: Assembly, tape: Tape, order: int, lanes: Lanes, columns: int) -> None:

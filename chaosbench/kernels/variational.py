@@ -8,82 +8,23 @@ The end of a step is checked as in `taylor`, the columns' polynomials only where
 singularities that the state has not.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from chaosbench.expressions.extend import extended_tape
-from chaosbench.expressions.recurrences import Memo, coefficient
-from chaosbench.expressions.series import SeriesNode, SeriesTape, series_tape
 from chaosbench.expressions.tape import Tape
 from chaosbench.kernels.advance import Limits, Stepped
 from chaosbench.kernels.control import counted, repeat
 from chaosbench.kernels.crossing import Crossing
 from chaosbench.kernels.emitter import Writer
 from chaosbench.kernels.radius import excess_of, fitted, greater, largest, radius
-from chaosbench.kernels.taylor import VectorArithmetic, disagree, ends, largest_of
+from chaosbench.kernels.taylor import disagree, ends, largest_of
 from chaosbench.kernels.values import Index, Value, constant
+from chaosbench.kernels.variational_series import Table, VariationalSeries
 
 _NO_LENGTH = 1e-200  # a column without length asks for no step
 
-Table = list[list[Any]]
-
-
-class VariationalSeries:
-    """Writes the series of a state, and of one tangent column beside it; everything is a vector of `width` lanes."""
-
-    def __init__(self, w: Writer, tape: Tape, width: int) -> None:
-        self.series: SeriesTape = series_tape(extended_tape(tape, 1))
-        self._dimension = tape.dimension
-        self._width = width
-        self._arithmetic = VectorArithmetic(w, width)
-        self._parameters: dict[int, Value] = {}
-        self._of_column: list[bool] = []
-        for place, node in enumerate(self.series.nodes):
-            if node.op == "parameter" and node.slot not in self._parameters:  # in the entry block, so that a loop can use them
-                self._parameters[node.slot] = w.load("%p", node.slot * width, width=width)
-            later = node.op == "state" and node.slot >= tape.dimension
-            self._of_column.append(later or any(a < place and self._of_column[a] for a in node.args))
-
-    def orbit(self, state: Sequence[Value], order: int) -> tuple[Table, Table]:
-        """Return the coefficients 0 .. order of the state (with order 0 its rate as a second entry), and those of the nodes that a column needs."""
-        table: Table = [[] for _ in self.series.nodes]
-        return self._expanded(state, order, table, False), table
-
-    def column(self, tangent: Sequence[Value], order: int, orbit: Table) -> Table:
-        """Return the coefficients 0 .. order of a column (with order 0 its rate as a second entry)."""
-        return self._expanded(tangent, order, [list(row) for row in orbit], True)
-
-    def _expanded(self, start: Sequence[Value], order: int, table: Table, of_column: bool) -> Table:
-        a, nodes, dimension = self._arithmetic, self.series.nodes, self._dimension
-        solution: Table = [[value] for value in start]
-        memo: Memo = {}
-        outputs = self.series.outputs[dimension:] if of_column else self.series.outputs[:dimension]
-
-        def known(place: int, n: int) -> Any:
-            return table[place][n] if n < len(table[place]) else None
-
-        for n in range(max(order, 1)):
-            current = [row[n] for row in solution]
-            for place, node in enumerate(nodes):
-                if self._of_column[place] == of_column and (n == 0 or node.moving):
-                    leaf = not node.args
-                    table[place].append(self._leaf(node, current) if leaf else coefficient(a, nodes, place, n, known, memo))
-            for row, output in zip(solution, outputs, strict=True):
-                rate = known(output, n)
-                rate = constant(0.0, self._width) if rate is None else rate
-                row.append(rate if n == 0 else a.mul(rate, a.inverse(n + 1)))
-        return solution
-
-    def _leaf(self, node: SeriesNode, coefficients: Sequence[Value]) -> Value:
-        if node.op == "constant":
-            return constant(node.value, self._width)
-        if node.op == "parameter":
-            return self._parameters[node.slot]
-        return coefficients[node.slot % self._dimension]
-
 
 class VariationalTaylor:
-    """A step being written; work: the coefficients [N + 1][D (1 + K)][W], then the scale of each column [K][W]."""
+    """A step being written; work: the coefficients [1 + K][N + 1][D][W] of the state and the columns, then the scale of each column [K][W]."""
 
     def __init__(self, w: Writer, tape: Tape, order: int, width: int, columns: int) -> None:
         self._w = w
@@ -91,7 +32,6 @@ class VariationalTaylor:
         self._width = width
         self._dimension = tape.dimension
         self._columns = columns
-        self._size = tape.dimension * (1 + columns)
         self._smooth = tape.smooth
         self._evaluate = VariationalSeries(w, tape, width)
         self._reached: list[Value] = []
@@ -102,7 +42,7 @@ class VariationalTaylor:
         state = [w.load("%u", d * width, width=width) for d in range(self._dimension)]
         coefficients, orbit = self._evaluate.orbit(state, order)
         switches = [Crossing(w, switch, orbit, width) for switch in self._evaluate.series.switches]
-        self._store(coefficients, 0)
+        self._store(coefficients, Index())
         scales = [w.fma(limits.rtol, w.call("fabs", value), limits.atol) for value in state]
         excess = self._excess(coefficients, scales)
         with counted(w, self._columns, 1, excess) as columns:
@@ -111,7 +51,7 @@ class VariationalTaylor:
         h = fitted(w, radius(w, columns.after, order, limits.factor), limits.room)
         with repeat(w, [h, constant(0.0, width)]) as loop:
             trial, halvings = loop.carried
-            pairs = [ends(w, trial, order, self._coefficients(d, Index())) for d in range(self._dimension)]
+            pairs = [self._ends(trial, d, Index()) for d in range(self._dimension)]
             reached, slopes = [value for value, _ in pairs], [slope for _, slope in pairs]
             solution, here = self._evaluate.orbit(reached, 0)
             rates = [row[1] for row in solution]
@@ -132,18 +72,18 @@ class VariationalTaylor:
         for d, value in enumerate(self._reached):
             w.store(w.select(good, value, w.load("%u", d * width, width=width)), "%u", d * width)
         with counted(w, self._columns, 1) as loop:
-            offset = self._offset(loop.index)
-            for d in range(self._dimension, 2 * self._dimension):
-                new, old = (w.load(base, d * width, offset, width=width) for base in ("%work", "%u"))
-                w.store(w.select(good, new, old), "%u", d * width, offset)
+            for d in range(self._dimension):
+                new, place = self._coefficient(d, 0, self._series_of(loop.index)), (self._dimension + d) * width
+                old = w.load("%u", place, self._column_of(loop.index), width=width)
+                w.store(w.select(good, new, old), "%u", place, self._column_of(loop.index))
             loop.close([])
 
     def _column(self, index: Index, orbit: Table, rtol: Value) -> list[Value]:
         """Write the coefficients of a column and return the excess of the last two."""
-        w, width, offset = self._w, self._width, self._offset(index)
-        tangent = [w.load("%u", d * width, offset, width=width) for d in range(self._dimension, 2 * self._dimension)]
+        w, width, offset = self._w, self._width, self._column_of(index)
+        tangent = [w.load("%u", (self._dimension + d) * width, offset, width=width) for d in range(self._dimension)]
         coefficients = self._evaluate.column(tangent, self._order, orbit)
-        self._store(coefficients, self._dimension, offset)
+        self._store(coefficients, self._series_of(index))
         sizes = [w.call("fabs", value) for value in tangent]
         length = sizes[0]
         for size in sizes[1:]:
@@ -156,8 +96,8 @@ class VariationalTaylor:
         """Whether the polynomial of any column leaves the equations at its end, where the state's nodes have the values `here`."""
         w, width = self._w, self._width
         with counted(w, self._columns, 1, [w.compare("uno", h, h)]) as loop:
-            offset, scale = self._offset(loop.index), w.load("%work", self._scales, w.times(loop.index, width), width=width)
-            pairs = [ends(w, h, self._order, self._coefficients(d, offset)) for d in range(self._dimension, 2 * self._dimension)]
+            scale = w.load("%work", self._scales, w.times(loop.index, width), width=width)
+            pairs = [self._ends(h, d, self._series_of(loop.index)) for d in range(self._dimension)]
             rates = [row[1] for row in self._evaluate.column([value for value, _ in pairs], 0, here)]
             bad = disagree(w, [slope for _, slope in pairs], rates, h, [scale] * self._dimension)
             loop.close([w.either(loop.carried[0], bad)])
@@ -167,28 +107,36 @@ class VariationalTaylor:
         """Write the columns at h over their coefficients of order 0; return 0, or not a number where a component is none."""
         w, width, zero = self._w, self._width, constant(0.0, self._width)
         with counted(w, self._columns, 1, [zero]) as loop:
-            offset, [total] = self._offset(loop.index), loop.carried
-            for d in range(self._dimension, 2 * self._dimension):
-                value, _ = ends(w, h, self._order, self._coefficients(d, offset))
-                w.store(value, "%work", d * width, offset)
+            [total] = loop.carried
+            for d in range(self._dimension):
+                value, _ = self._ends(h, d, self._series_of(loop.index))
+                w.store(value, "%work", d * width, self._series_of(loop.index))
                 total = w.fma(value, zero, total)
             loop.close([total])
         return loop.after[0]
 
     @property
     def _scales(self) -> int:
-        return (self._order + 1) * self._size * self._width
+        return (self._order + 1) * self._dimension * (1 + self._columns) * self._width
 
-    def _offset(self, index: Index) -> Index:
+    def _column_of(self, index: Index) -> Index:
+        """Where column 1 + index begins in u, from where the first begins."""
         return self._w.times(index, self._dimension * self._width)
 
-    def _store(self, coefficients: Table, first: int, offset: Index = Index()) -> None:
-        for d, row in enumerate(coefficients, start=first):
-            for n, value in enumerate(row):
-                self._w.store(value, "%work", (n * self._size + d) * self._width, offset)
+    def _series_of(self, index: Index) -> Index:
+        """Where the coefficients of column 1 + index begin in work."""
+        return self._w.times(Index(self._w.put(f"add i64 {index.name}, 1")), (self._order + 1) * self._dimension * self._width)
 
-    def _coefficients(self, d: int, offset: Index) -> Callable[[int], Value]:
-        return lambda n: self._w.load("%work", (n * self._size + d) * self._width, offset, width=self._width)
+    def _store(self, coefficients: Table, offset: Index) -> None:
+        for d, row in enumerate(coefficients):
+            for n, value in enumerate(row):
+                self._w.store(value, "%work", (n * self._dimension + d) * self._width, offset)
+
+    def _coefficient(self, d: int, n: int, offset: Index) -> Value:
+        return self._w.load("%work", (n * self._dimension + d) * self._width, offset, width=self._width)
+
+    def _ends(self, h: Value, d: int, offset: Index) -> tuple[Value, Value]:
+        return ends(self._w, h, self._order, lambda n: self._coefficient(d, n, offset))
 
     def _excess(self, coefficients: Table, scales: Sequence[Value]) -> list[Value]:
         """How far the coefficients of order N and N - 1 are above their scales, see `radius`."""
