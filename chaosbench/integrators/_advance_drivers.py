@@ -142,7 +142,8 @@ def solve_lanes(
                 following += 1
         if running == 0:
             return
-        call(address, at(u, 0), at(p, 0), at(times, 0), at(past, 0), at(work, 0), at(out, 0))
+        if stop[0] == 0:
+            call(address, at(u, 0), at(p, 0), at(times, 0), at(past, 0), at(work, 0), at(out, 0))
         for lane in range(width):
             ended = _ending(u, lane, width, dimension, most, stop[0] != 0) if held[lane] >= 0 else -1
             if ended >= 0:

@@ -8,6 +8,7 @@ its last use, and a pointer does not count as one.
 """
 
 import hashlib
+import logging
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -23,13 +24,24 @@ def driver(function: Callable) -> Any:
 
     No fast-math flag: drivers decide the bits of a trajectory. Numba takes code from the disk if the function's own file is unchanged, although
     functions of other files are compiled into it; therefore the content of all files with drivers in its folder and in this one replaces the
-    file's time stamp.
+    file's time stamp. Without a folder that can be written, functions are compiled in every process; that is said once.
     """
-    compiled = njit(cache=True, nogil=True, error_model="numpy")(function)
+    try:
+        compiled = njit(cache=True, nogil=True, error_model="numpy")(function)
+    except RuntimeError:  # no folder can be written
+        _report()
+        return njit(nogil=True, error_model="numpy")(function)
     index: Any = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if hasattr(index, "_source_stamp"):  # private to Numba; without it only the protection is lost
         index._source_stamp = _stamp(Path(function.__code__.co_filename).resolve().parent)
     return compiled
+
+
+@cache
+def _report() -> None:
+    logging.getLogger(__name__).warning(
+        "no folder for compiled loops can be written: they are compiled in every process; set NUMBA_CACHE_DIR to a folder that can"
+    )
 
 
 @cache

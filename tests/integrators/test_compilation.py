@@ -1,6 +1,7 @@
 """A new system compiles no Numba function, and a new process none at all."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numba.core import event
+from numba.core import caching, event
 
 from chaosbench.catalogue import load
 from chaosbench.dynamics.compile import compile_system
@@ -125,6 +126,21 @@ def test_stored_code_is_dropped_when_any_file_it_was_compiled_from_changes(tmp_p
     assert stamps[0] == stamps[1] != stamps[2]
     for compiled in DRIVERS:
         assert compiled._cache._cache_file._source_stamp == _call._stamp(Path(_drivers.__file__).parent)
+
+
+def test_without_a_folder_for_compiled_code_loops_run_and_one_warning_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A read-only installation and no home folder, as in many containers."""
+    monkeypatch.setattr(caching.CompileResultCacheImpl, "_locator_classes", [])
+    _call._report.cache_clear()
+
+    def double(x: float) -> float:
+        return 2.0 * x
+
+    with caplog.at_level(logging.WARNING):
+        assert [_call.driver(double)(number) for number in (1.0, 2.0)] == [2.0, 4.0]
+    assert [record.getMessage().count("set NUMBA_CACHE_DIR") for record in caplog.records] == [1]
 
 
 @pytest.mark.slow
