@@ -1,7 +1,9 @@
 """Shared by all tests: the slow tier, and a cache folder that tests never share with the user's measurements."""
 
+import importlib.util
 import os
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -26,3 +28,14 @@ def fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "cache"
     monkeypatch.setenv("CHAOSBENCH_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def oracle() -> ModuleType:
+    """Taylor series and iterations in numbers of any length, tests/oracles/mpmath_taylor.py."""
+    specification = importlib.util.spec_from_file_location("mpmath_taylor", Path(__file__).parent / "oracles" / "mpmath_taylor.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
