@@ -156,7 +156,7 @@ class CompiledSystem:
 
     def taylor_kernels(self, order: int, width: int) -> TaylorKernels:
         """Return the compiled Taylor step of order `order` for `width` trajectories at once."""
-        key = ("taylor", order, width)
+        key = ("series", order, width)
         if key not in self._kernels:
             self._kernels[key] = build_taylor(self.tape, structure=self.definition.structure, order=order, width=width)
         kernels: TaylorKernels = self._kernels[key]
