@@ -11,6 +11,7 @@ from chaosbench.kernels.lanes import Lanes
 from chaosbench.kernels.rolled_taylor import RolledTaylor
 from chaosbench.kernels.rolled_taylor_memory import Memory
 from chaosbench.kernels.rolled_taylor_plan import TaylorPlan
+from chaosbench.kernels.rolled_taylor_size import expansion_operations
 from chaosbench.kernels.samples import QUAD, Shape
 from chaosbench.kernels.stages import RolledKernels
 from chaosbench.kernels.steps import straight_work_size, write_straight_kernels
@@ -22,6 +23,11 @@ from chaosbench.kernels.taylor import StraightTaylor
 # values for the registers). Its compile time is 40 microseconds per operation at first and grows faster than their number.
 STRAIGHT_DIMENSION = 12
 STRAIGHT_OPERATIONS = 5000
+
+# Operations of a Taylor expansion: as straight-line code (110 microseconds each to compile), and with every order written out where cells are loops
+# (70 microseconds each; up to a third faster than a loop over the orders).
+STRAIGHT_EXPANSION = 10_000
+UNROLLED_OPERATIONS = 2500
 
 
 class Assembled(NamedTuple):
@@ -63,8 +69,14 @@ def assemble(graph: Graph, tableau: Tableau | None, *, straight: bool | None = N
 
 
 def rolled_series(tape: Tape, order: int) -> bool:
-    """Return whether the Taylor kernels of a tape loop over its cells; such kernels take one trajectory at a time."""
-    return tape.size > 0
+    """Return whether the Taylor kernels of a tape keep their coefficients in memory; such kernels take one trajectory at a time.
+
+    So do those of systems with cells, and those of systems so large that the code of their expansions would take more than a second to compile.
+    """
+    if tape.size:
+        return True
+    few = len(tape.nodes) * order * (order + 1) < STRAIGHT_EXPANSION  # at most two sums of products a node
+    return not few and expansion_operations(series_tape(tape), order) > STRAIGHT_EXPANSION
 
 
 def assemble_taylor(tape: Tape, order: int, width: int) -> Assembled:
@@ -72,7 +84,10 @@ def assemble_taylor(tape: Tape, order: int, width: int) -> Assembled:
     assembly, series, lanes = Assembly(), series_tape(tape), Lanes(tape.dimension, width)
 
     def make(w: Writer) -> Step:
-        step = RolledTaylor(w, TaylorPlan(series), order) if rolled_series(tape, order) else StraightTaylor(w, series, order, width)
+        if rolled_series(tape, order):
+            rolled = RolledTaylor(w, TaylorPlan(series), order, running=expansion_operations(series, order) > UNROLLED_OPERATIONS)
+            return Step(rolled.write, rolled.keep)
+        step = StraightTaylor(w, series, order, width)
         return Step(step.write, step.keep)
 
     write_round(assembly, Shape(tape.dimension, tape.dimension, order), lanes, make)

@@ -53,13 +53,9 @@ class Layout:
                 return []
 
             sweep(w, group.length, body)
-            self.write_padding(w, target, group)
-
-    def write_padding(self, w: Writer, target: str, group: Group) -> None:
-        """Fill the padding of a group from the cells inside."""
-        for outside, inside, width in self._padding(group):
-            value = w.load(target, group.padded + inside, width=width) if self.periodic else constant(0.0, width)
-            w.store(value, target, group.padded + outside)
+            for outside, inside, width in self._padding(group):
+                value = w.load(target, group.padded + inside, width=width) if self.periodic else constant(0.0, width)
+                w.store(value, target, group.padded + outside)
 
     def write_copy(self, w: Writer, source: str, target: str) -> None:
         """Copy a flat vector to its padded form."""

@@ -13,7 +13,8 @@ from chaosbench.kernels.crossing import Crossing
 from chaosbench.kernels.emitter import Writer
 from chaosbench.kernels.lanes import Lanes
 from chaosbench.kernels.radius import excess_of, fitted, greater, radius
-from chaosbench.kernels.rolled_taylor_memory import Memory, Order, View
+from chaosbench.kernels.rolled_taylor_copies import write_copies
+from chaosbench.kernels.rolled_taylor_memory import Memory, Order
 from chaosbench.kernels.rolled_taylor_orders import OrderWriter
 from chaosbench.kernels.rolled_taylor_plan import TaylorPlan
 from chaosbench.kernels.rolled_taylor_values import Scope, Values
@@ -27,10 +28,11 @@ Join = Callable[[Value, Value], Value]
 class RolledTaylor:
     """The Taylor step of a system with cells, written into the loop of an advance."""
 
-    def __init__(self, w: Writer, plan: TaylorPlan, order: int) -> None:
+    def __init__(self, w: Writer, plan: TaylorPlan, order: int, *, running: bool) -> None:
         self._w = w
         self._plan = plan
         self._order = order
+        self._running = running
         self._dimension = plan.series.tape.dimension
         self._at = Memory(plan, order)
 
@@ -38,13 +40,12 @@ class RolledTaylor:
         """Write the coefficients to work [N + 1][D] and find the step and the state at its end."""
         w, at = self._w, self._at
         self._write_start(limits)
-        for n in range(self._order):
-            self._write_order(n)
+        self._write_orders()
         h = fitted(w, radius(w, self._excess(), self._order, limits.factor), limits.room)
         with repeat(w, [h, constant(0.0)]) as loop:
             trial, halvings = loop.carried
             self._write_ends(trial)
-            self._write_paddings(at.trial, 0)
+            write_copies(w, self._plan, at.trial, 0)
             OrderWriter(w, self._plan, at, at.trial, 0).write(self._write_rate, trial=True)
             bad, largest = self._compare(trial)
             for switch in self._plan.series.switches:
@@ -85,37 +86,37 @@ class RolledTaylor:
             w.store(scale, "%work", at.scales, index)
 
         self._write_each(body)
-        self._write_padded(at.series, 0)
+        write_copies(w, plan, at.series, 0)
 
-    def _write_order(self, n: int) -> None:
+    def _write_orders(self) -> None:
+        """Write orders 1 .. N, each from the rates of the order below."""
         w, view = self._w, self._at.series
-        following = view.state(n + 1)
-        block = view.kept(n + 1)
-        padded = {group.flat: group.padded for group in self._plan.padded.groups} if n + 1 < self._order else {}
+        if not self._running:
+            for n in range(self._order):
+                self._write_order(n, constant(1.0 / n if n else 1.0), constant(1.0 / (n + 1)))
+            return
+        for n in range(min(2, self._order)):
+            self._write_order(n, constant(1.0), constant(1.0 / (n + 1)))
+        if self._order > 2:
+            with repeat(w, [whole(2), constant(0.5)]) as loop:
+                number, inverse = loop.carried
+                following = w.integer("add", number, whole(1))
+                lesser = w.div(constant(1.0), w.convert("sitofp", following, "double"))
+                self._write_order(view.running(w, number), inverse, lesser)
+                loop.close([following, lesser], w.compare_integers("slt", following, whole(self._order)))
+
+    def _write_order(self, n: Order, inverse: Value, following: Value) -> None:
+        """Write what the rates of order n give; `inverse` is 1 / n, `following` 1 / (n + 1)."""
+        w, view = self._w, self._at.series
+        state = view.state(n + 1)
 
         def deliver(variable: int, index: Index, width: int, rate: Value) -> None:
-            value = w.mul(rate, constant(1.0 / (n + 1), width)) if n else rate
-            start = self._plan.series.tape.variables[variable].start
-            w.store(value, "%work", following.offset + start, *following.indices, index)
-            if start in padded:
-                w.store(value, "%work", block.offset + padded[start], *block.indices, index)
+            value = rate if n == 0 else w.mul(rate, w.splat(following, width))
+            w.store(value, "%work", state.offset + self._plan.series.tape.variables[variable].start, *state.indices, index)
 
-        OrderWriter(w, self._plan, self._at, view, n).write(deliver)
-        if padded:
-            self._write_paddings(view, n + 1)
-
-    def _write_padded(self, view: View, order: Order) -> None:
-        """Copy the variables that are used with an offset."""
-        state, block = view.state(order), view.kept(order)
-        if self._plan.padded.groups:
-            self._plan.padded.write_copy(
-                self._w, self._w.address("%work", state.offset, *state.indices), self._w.address("%work", block.offset, *block.indices)
-            )
-
-    def _write_paddings(self, view: View, order: Order) -> None:
-        block = view.kept(order)
-        for group in self._plan.padded.groups:
-            self._plan.padded.write_padding(self._w, self._w.address("%work", block.offset, *block.indices), group)
+        OrderWriter(w, self._plan, self._at, view, n, inverse).write(deliver)
+        if n + 1 != self._order:  # where only the running code knows the order, those of order N go where the trial state will stand
+            write_copies(w, self._plan, view, n + 1)
 
     def _write_rate(self, variable: int, index: Index, width: int, rate: Value) -> None:
         self._w.store(rate, "%work", self._at.rates + self._plan.series.tape.variables[variable].start, index)
@@ -147,7 +148,6 @@ class RolledTaylor:
     def _write_ends(self, h: Value) -> None:
         """The polynomials of all components and their derivatives at h."""
         w, at = self._w, self._at
-        padded = {group.flat: group for group in self._plan.padded.groups}
 
         def body(index: Index, width: int) -> None:
             step = w.splat(h, width)
@@ -160,8 +160,6 @@ class RolledTaylor:
             w.store(slope, "%work", at.slopes, index)
 
         self._write_each(body)
-        if padded:
-            self._write_padded(at.trial, 0)
 
     def _compare(self, h: Value) -> tuple[Value, Value]:
         """Whether the polynomial disagrees with the equations at h, and the largest component there."""

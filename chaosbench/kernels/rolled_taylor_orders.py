@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from chaosbench.expressions.recurrences import RULES, first_coefficient
+from chaosbench.expressions.recurrences import RULES, Coefficients, first_coefficient
 from chaosbench.kernels.control import counted
 from chaosbench.kernels.emitter import Writer
 from chaosbench.kernels.rolled_taylor_memory import Memory, Order, View, Where
 from chaosbench.kernels.rolled_taylor_plan import Level, Reciprocal, TaylorPlan
-from chaosbench.kernels.rolled_taylor_rules import MemoryRule
+from chaosbench.kernels.rolled_taylor_rules import MemoryRule, Running, RunningRule
 from chaosbench.kernels.rolled_taylor_values import Scope, Values
 from chaosbench.kernels.sweeps import sweep
 from chaosbench.kernels.taylor import VectorArithmetic
@@ -28,14 +28,15 @@ class Pass(NamedTuple):
 
 
 class OrderWriter:
-    """Writes the coefficients of one order, with a view of those below."""
+    """Writes the coefficients of one order n, with a view of those below; `inverse` is 1 / n where only the running code knows it."""
 
-    def __init__(self, w: Writer, plan: TaylorPlan, memory: Memory, view: View, order: Order) -> None:
+    def __init__(self, w: Writer, plan: TaylorPlan, memory: Memory, view: View, order: Order, inverse: Value = constant(1.0)) -> None:
         self._w = w
         self._plan = plan
         self._memory = memory
         self._order = order
         self._view = view
+        self._inverse = inverse
         self._values = Values(w, plan, memory, view, order)
 
     def write_static(self) -> None:
@@ -112,15 +113,27 @@ class OrderWriter:
             given.deliver(v, scope.index, scope.width, constant(0.0, scope.width) if rate is None else rate)
 
     def _coefficient(self, n: int, scope: Scope) -> Any:
-        plan, arithmetic, node = self._plan, VectorArithmetic(self._w, scope.width), self._plan.nodes[n]
+        arithmetic, node = VectorArithmetic(self._w, scope.width), self._plan.nodes[n]
 
         def known(place: int, order: Any) -> Any:
             return self._values(place, order, scope)
 
         if self._order == 0:
             return first_coefficient(arithmetic, node, known)
-        rule = MemoryRule(arithmetic, plan.nodes, known, self._order, scope.memo, lambda g, half: self._values.reciprocal(g, half, scope))
-        return RULES[node.op](rule, n, node)
+        return RULES[node.op](self._rule(arithmetic, known, scope), n, node)
+
+    def _rule(self, arithmetic: VectorArithmetic, known: Coefficients, scope: Scope) -> MemoryRule:
+        plan, values, order = self._plan, self._values, self._order
+
+        def reciprocal(g: int, half: bool) -> Value:
+            return values.reciprocal(g, half, scope)
+
+        if isinstance(order, int):
+            return MemoryRule(arithmetic, plan.nodes, known, order, scope.memo, reciprocal)
+        running = Running(
+            self._w, scope.width, lambda place: plan.alive[plan.twin[place]], lambda place, j: values.read(place, j, scope), self._inverse
+        )
+        return RunningRule(arithmetic, plan.nodes, known, order, scope.memo, reciprocal, running)
 
     def _store(self, n: int, value: Value, scope: Scope, keep: Mapping[int, Where]) -> None:
         if n in keep:

@@ -8,13 +8,12 @@ Kept in memory are the coefficients that the rules of higher orders ask for, and
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from chaosbench.expressions.series import SeriesNode, SeriesTape
 from chaosbench.expressions.tape import COMPARISONS, LEAVES
-from chaosbench.kernels.graph import Graph, graph_of
-from chaosbench.kernels.layout import Group, Layout, parameter_layout, state_layout
+from chaosbench.kernels.graph import graph_of
+from chaosbench.kernels.layout import parameter_layout
 from chaosbench.kernels.operations import HEAVY
 from chaosbench.kernels.sweeps import WIDTH
 
@@ -56,27 +55,26 @@ class Level(NamedTuple):
 class TaylorPlan:
     """The decisions about one series tape.
 
-    twin: per node the node that is computed in its place. alive: whether it has coefficients beyond order 0. padded, parameters: the layouts of what
-    is used with an offset. moving, static: the levels. kept: offsets of moving nodes in the block of an order, of `block` doubles; now: those of
-    them that their own order needs. found: offsets of static nodes. reciprocals: offsets in an area of their own.
+    twin: per node the node that is computed in its place. alive: whether it has coefficients beyond order 0. parameters: the layout of those used
+    with an offset. copies: the variables used with an offset, which are copied. moving, static: the levels. kept: offsets of moving nodes and copies
+    in the block of an order, of `block` doubles; now: those that their own order needs. found: offsets of static nodes. reciprocals: those of theirs.
     """
 
     def __init__(self, series: SeriesTape) -> None:
         self.series = series
         self.nodes = series.nodes
         self.size = series.tape.size
-        graph = graph_of(series.tape, 0)
-        self.padded = _offset_layout(graph)
-        self.parameters = parameter_layout(graph)
+        self.parameters = parameter_layout(graph_of(series.tape, 0))
         self.twin = _twins(self.nodes)
         self.alive = _alive(self.nodes)
         self._level = _levels(self.nodes)
         computed = [n for n, node in enumerate(self.nodes) if self.twin[n] == n and node.op not in LEAVES]
         history = {self.twin[a] for n in range(len(self.nodes)) for a in _remembered(self.nodes, n)}
         shared = self._shared()
+        self.copies = tuple(n for n, node in enumerate(self.nodes) if node.op == "state" and node.offset and self.twin[n] == n)
         moving = [n for n in computed if self.nodes[n].moving and self.nodes[n].op not in COMPARISONS]
-        self.now = frozenset(n for n in moving if n in shared)
-        self.kept, self.block = self._arranged([n for n in moving if n in history or n in shared], aligned(self.padded.size))
+        self.now = frozenset(n for n in moving if n in shared).union(self.copies)
+        self.kept, self.block = self._arranged([*self.copies, *(n for n in moving if n in history or n in shared)], 0)
         static = [n for n in computed if not self.nodes[n].moving and self.nodes[n].op not in COMPARISONS]
         worth = [n for n in static if len(self.nodes[n].axes) < 2 or self.nodes[n].op in HEAVY]
         self.found, self.static_size = self._arranged(worth, aligned(self.parameters.size))
@@ -191,15 +189,3 @@ def _remembered(nodes: Sequence[SeriesNode], n: int) -> list[int]:
     if node.op == "div" and moving[1]:
         return [node.args[1], n]
     return [n if k < 0 else node.args[k] for k in _REMEMBERED.get(node.op, ()) if k < 0 or moving[k]]
-
-
-def _offset_layout(graph: Graph) -> Layout:
-    """The variables that are used with an offset, so placed that their first cells begin a vector."""
-    groups: list[Group] = []
-    position = 0
-    for group in state_layout(graph).groups:
-        if group.low or group.high:
-            start = aligned(position + group.low)
-            groups.append(replace(group, padded=start))
-            position = start + group.length + group.high
-    return Layout(tuple(groups), position, graph.tape.boundary == "periodic")

@@ -50,6 +50,11 @@ class Values:
                 scope.values[key] = self._made(node, n, order, scope)
         return scope.values[key]
 
+    def read(self, place: int, order: Order, scope: Scope) -> Value:
+        """Return a coefficient from memory, in the block that is being written."""
+        value: Value = self._made(self._plan.nodes[place], self._plan.twin[place], order, scope)
+        return value
+
     def set(self, place: int, scope: Scope, value: Any) -> None:
         """Enter a coefficient of this order that was computed here."""
         node = self._plan.nodes[place]
@@ -68,11 +73,11 @@ class Values:
     def _made(self, node: SeriesNode, n: int, order: Order, scope: Scope) -> Any:
         """Return a coefficient from memory; what is not worth a place there is computed again."""
         w, plan = self._w, self._plan
-        if not node.args:
-            return self._leaf(node, order, scope)
         if n in plan.kept:
             block = self._view.kept(order)
             return self._load(Where(block.offset + plan.kept[n], block.indices), node.axes, scope)
+        if not node.args:
+            return self._leaf(node, order, scope)
         if n in plan.found:
             return self._load(Where(self._memory.static + plan.found[n]), node.axes, scope)
         if order != 0:
@@ -86,16 +91,12 @@ class Values:
         if node.op == "index":
             on_row = scope.axes == "ij" and node.axes == "i"
             return w.splat(w.as_double(scope.row if on_row else scope.index, 1 if on_row else scope.width), scope.width)
-        shifted = bool(node.offset) and node.axes != "ij"
-        if node.op == "parameter" and not shifted:
+        if node.op == "parameter" and (not node.offset or node.axes == "ij"):
             return self._load(Where(node.slot), node.axes, scope, "%p")
         if node.op == "parameter":
             return self._load(Where(self._memory.static + plan.parameters.position(node.slot) + node.offset), node.axes, scope)
         if node.op != "state":
             raise TypeError(f"a series has no leaf {node.op!r}")
-        if shifted:
-            block = self._view.kept(order)
-            return self._load(Where(block.offset + plan.padded.position(node.slot) + node.offset, block.indices), node.axes, scope)
         state = self._view.state(order)
         return self._load(Where(state.offset + node.slot, state.indices), node.axes, scope)
 
