@@ -24,13 +24,17 @@ def taylor_order(rtol: float) -> int:
     return min(max(math.ceil(6.95 - 0.25 * math.log(rtol)), 9), 20)
 
 
+def terms(system: CompiledSystem, rtol: float) -> float:
+    """Return about how many operations the series of a state and one column take."""
+    each = 0.35 * taylor_order(rtol) ** 2 if system.definition.kind == "flows" else 1.0
+    return each * len(tangent_tape(system.scalar_tape).nodes)
+
+
 def fits(system: CompiledSystem, columns: int, rtol: float) -> bool:
     """Whether the orbits of a system go side by side: one without delays whose kernel, cells written out, compiles in about two seconds at most."""
-    kind = system.definition.kind
-    if kind == "delays" or unrolled_size(system.tape) > _LARGEST:
+    if system.definition.kind == "delays" or unrolled_size(system.tape) > _LARGEST:
         return False
-    terms = 0.35 * taylor_order(rtol) ** 2 if kind == "flows" else 1.0
-    return len(tangent_tape(system.scalar_tape).nodes) * terms + min(3.0 * columns**2 * system.dimension, 4500.0) <= _LARGEST
+    return terms(system, rtol) + min(3.0 * columns**2 * system.dimension, 4500.0) <= _LARGEST
 
 
 class LaneBlock(Carrier):
@@ -60,7 +64,9 @@ class LaneBlock(Carrier):
         for name, value in (("rtol", rtol), ("atol", atol), ("factor", factor), ("most_steps", _MOST_STEPS), ("rounds", _ROUNDS)):
             self._u[lanes.setting(name)] = value
         self._counts = np.zeros((self.orbits, 2), dtype=np.int64)
-        self._work_of_a_step = self._size * (order + 1) / 6.0
+        # one is about 2 ns, where caches hold: a step of one orbit, and an orthonormalisation
+        self._costs = (2.0 + 0.006 * terms(system, rtol) * (1 + kernels.columns), 0.04 * system.dimension * kernels.columns**2)
+        self._work = 0.0
 
     @property
     def steps(self) -> int:
@@ -73,8 +79,10 @@ class LaneBlock(Carrier):
 
     @property
     def work(self) -> float:
-        return float(self.steps * self._work_of_a_step)
+        return self._work
 
     def advance(self, interval: float, per_record: int, every: int, logs: np.ndarray, status: np.ndarray, stop: np.ndarray) -> None:
-        self._past[self._record.every] = every if self._flow else interval
+        rounds, before = float(every if self._flow else interval), self.steps
+        self._past[self._record.every] = rounds
         carry(self._address, LANES, self._size, self._buffers, float(interval * per_record), _MOST_STEPS, logs, status, self._counts, stop)
+        self._work += (self.steps - before) * (self._costs[0] + self._costs[1] / rounds)

@@ -12,17 +12,16 @@ end is left alone until all are there; what it computes does not depend on the o
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chaosbench.expressions.extend import extended_tape
-from chaosbench.expressions.series import series_tape
 from chaosbench.expressions.tape import Tape
 from chaosbench.kernels.advance import Sizes, Step, write_round
-from chaosbench.kernels.control import repeat, when
+from chaosbench.kernels.control import counted, repeat, when
 from chaosbench.kernels.emitter import KERNEL_POINTERS, Assembly, Writer
 from chaosbench.kernels.lanes import LIMIT, Lanes
 from chaosbench.kernels.orthonormal import Columns, write_growth, write_orthonormal
-from chaosbench.kernels.taylor import StraightSeries, largest_of
+from chaosbench.kernels.taylor import largest_of
 from chaosbench.kernels.values import Value, constant
 from chaosbench.kernels.variational import VariationalTaylor
+from chaosbench.kernels.variational_series import VariationalSeries
 
 Angles = Sequence[tuple[int, float]]
 
@@ -94,19 +93,32 @@ def _write_step(assembly: Assembly, tape: Tape, order: int, lanes: Lanes, column
 
 
 def _write_iteration(assembly: Assembly, tape: Tape, lanes: Lanes, columns: int) -> None:
-    """Function round of a map: an iteration; the clock counts them."""
+    """Function round of a map: an iteration; the clock counts them. The columns wait in work [K][D][W] until all are known to be numbers."""
     w = Writer(assembly, "round", KERNEL_POINTERS, internal=True, wide=True)
-    width, dimension = lanes.width, tape.dimension
-    state = [w.load("%u", d * width, width=width) for d in range(lanes.dimension)]
+    width, dimension, zero, one = lanes.width, tape.dimension, constant(0.0, lanes.width), constant(1.0, lanes.width)
+    evaluate = VariationalSeries(w, tape, width)
+    state = [w.load("%u", d * width, width=width) for d in range(dimension)]
+    solution, nodes = evaluate.orbit(state, 0)
+    following = [row[1] for row in solution]
+    with counted(w, columns, 1, [zero]) as loop:
+        offset, [total] = w.times(loop.index, dimension * width), loop.carried
+        tangent = [w.load("%u", (dimension + d) * width, offset, width=width) for d in range(dimension)]
+        for d, row in enumerate(evaluate.column(tangent, 0, nodes)):
+            w.store(row[1], "%work", d * width, offset)
+            total = w.fma(row[1], zero, total)
+        loop.close([total])
+    size = w.add(largest_of(w, following, following), loop.after[0])
     time, end, steps = (w.load("%u", lanes.field(name), width=width) for name in ("time", "end", "steps"))
-    following = StraightSeries(w, series_tape(extended_tape(tape, columns)), width).rates(state)
-    size = largest_of(w, following[:dimension], following[:dimension])
-    for value in following[dimension:]:
-        size = w.fma(value, constant(0.0, width), size)
-    moving, one = w.compare("olt", time, end), constant(1.0, width)
+    moving = w.compare("olt", time, end)
     good = w.both(moving, w.compare("ole", size, constant(LIMIT, width)))
     for d, (old, new) in enumerate(zip(state, following, strict=True)):
         w.store(w.select(good, new, old), "%u", d * width)
+    with counted(w, columns, 1) as loop:
+        offset = w.times(loop.index, dimension * width)
+        for d in range(dimension):
+            new, old = w.load("%work", d * width, offset, width=width), w.load("%u", (dimension + d) * width, offset, width=width)
+            w.store(w.select(good, new, old), "%u", (dimension + d) * width, offset)
+        loop.close([])
     w.store(w.select(good, w.add(time, one), time), "%u", lanes.field("time"))
     w.store(w.select(moving, w.add(steps, one), steps), "%u", lanes.field("steps"))
     w.store(size, "%u", lanes.field("largest"))
