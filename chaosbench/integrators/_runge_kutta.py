@@ -10,7 +10,7 @@ from chaosbench.integrators._delays import solve_delays
 from chaosbench.integrators._drivers import begin_flows, solve_flows
 from chaosbench.integrators._memory import kernel_arrays, lane_memory, starting_memory, working_memory
 from chaosbench.integrators._request import Request, checked
-from chaosbench.integrators._threads import run_blocks
+from chaosbench.integrators._threads import run_request
 from chaosbench.integrators.base import InitialState, Integrator, Solution
 from chaosbench.kernels.rk_lanes import KEPT
 from chaosbench.kernels.tableau import Tableau
@@ -71,13 +71,13 @@ class RungeKutta(Integrator):
         address, sizes = kernel_arrays(kernels, self.tableau)
         settings = np.array([request.rtol, request.atol, fixed])
 
-        def task(first: int, beyond: int, stop: np.ndarray) -> None:
+        def task(first: int, beyond: int, stop: np.ndarray, max_steps: int) -> None:
             """Solve one block of trajectories with working memory of its own."""
             solve_flows(
                 address,
                 sizes,
                 settings,
-                request.max_steps,
+                max_steps,
                 request.states,
                 request.parameters,
                 request.times,
@@ -91,7 +91,7 @@ class RungeKutta(Integrator):
                 beyond,
             )
 
-        run_blocks(task, request.lanes, request.threads, progress)
+        run_request(task, request, progress)
         return request.solution(times)
 
     def _run_lanes(self, request: Request, kernels: "PairKernels", progress: Progress | None = None) -> None:
@@ -100,11 +100,11 @@ class RungeKutta(Integrator):
         address = np.array([kernels.value, 0, 0], dtype=np.int64)
         sizes = np.array([dimension, tableau.stages, tableau.degree, len(tableau.dense_c), tableau.error_order], dtype=np.int64)
         costs = np.array([2, tableau.stages - 1, 0, len(tableau.dense_c)], dtype=np.int64)
-        settings = np.array([request.rtol, request.atol, 0.0, request.max_steps, _ROUNDS, 0.0])
         kept = np.zeros((request.lanes, len(KEPT) + dimension))
 
-        def task(first: int, beyond: int, stop: np.ndarray) -> None:
+        def task(first: int, beyond: int, stop: np.ndarray, max_steps: int) -> None:
             """Solve one block of trajectories with working memory of its own."""
+            settings = np.array([request.rtol, request.atol, 0.0, max_steps, _ROUNDS, 0.0])
             arrays = (request.states, request.parameters, request.times)
             begin_flows(address, sizes, settings, *arrays, starting_memory(dimension), kept, first, beyond)
             solve_lanes(
@@ -124,4 +124,4 @@ class RungeKutta(Integrator):
                 beyond,
             )
 
-        run_blocks(task, request.lanes, request.threads, progress, grain=kernels.width)
+        run_request(task, request, progress, grain=kernels.width)

@@ -9,7 +9,7 @@ import numpy as np
 from chaosbench.integrators._advance_drivers import solve_lanes
 from chaosbench.integrators._memory import lane_memory
 from chaosbench.integrators._request import checked
-from chaosbench.integrators._threads import run_blocks
+from chaosbench.integrators._threads import run_request
 from chaosbench.integrators.base import InitialState, Integrator, Solution
 from chaosbench.kernels.assemble import rolled_series
 
@@ -73,16 +73,15 @@ class Taylor(Integrator):
         order = order_of(tolerance)
         kernels = system.taylor_kernels(order, 1 if request.lanes == 1 or rolled_series(system.tape, order) else LANES)
         factor = float(f"{tolerance ** (-1.0 / (order * (order - 1))):.2g}")  # few digits, so that no machine's pow decides a bit
-        settings = np.array([max(request.rtol, _TIGHTEST), request.atol, factor, request.max_steps, _ROUNDS, 0.0])
         costs, nothing = np.array([0, order + 1, 1, 0]), np.empty((request.lanes, 0))
 
-        def task(first: int, beyond: int, stop: np.ndarray) -> None:
+        def task(first: int, beyond: int, stop: np.ndarray, max_steps: int) -> None:
             """Solve one block of trajectories with working memory of its own."""
             solve_lanes(
                 kernels.advance,
                 kernels.width,
                 costs,
-                settings,
+                np.array([max(request.rtol, _TIGHTEST), request.atol, factor, max_steps, _ROUNDS, 0.0]),
                 request.states,
                 request.parameters,
                 request.times,
@@ -97,5 +96,5 @@ class Taylor(Integrator):
                 beyond,
             )
 
-        run_blocks(task, request.lanes, request.threads, progress, grain=kernels.width)
+        run_request(task, request, progress, grain=kernels.width)
         return request.solution(times)

@@ -113,6 +113,37 @@ def test_no_more_threads_start_than_the_environment_allows(oscillator: CompiledS
     assert asked == [3, 3, 3, 5]
 
 
+@pytest.mark.parametrize("name", ["taylor", "dop853", "tsit5"])
+@pytest.mark.parametrize("lanes", [1, 8])
+def test_a_short_run_of_few_trajectories_starts_no_thread(oscillator: CompiledSystem, monkeypatch: pytest.MonkeyPatch, name: str, lanes: int) -> None:
+    method, initial, calls = load("integrators", name)(), InitialState(np.ones((lanes, 2))), []
+    times = np.linspace(0.0, 0.1, 7)
+    threaded = method.solve(oscillator, InitialState(np.ones((100, 2))), times)
+    with monkeypatch.context() as patch:
+        patch.setattr(_threads, "ThreadPoolExecutor", None)
+        here = method.solve(oscillator, initial, times, progress=lambda done, total: calls.append((done, total)))
+        spent = method.solve(oscillator, initial, np.array([0.0, 1e4]), max_steps=20)
+        with pytest.raises(TypeError, match="NoneType"):
+            method.solve(oscillator, initial, np.array([0.0, 1e4]))
+    assert calls == [(lanes, lanes)]
+    np.testing.assert_array_equal(here.states, threaded.states[:lanes])
+    np.testing.assert_array_equal(here.evaluations, threaded.evaluations[:lanes])
+    assert spent.status.tolist() == [Status.TOO_MANY_STEPS] * lanes
+
+
+@pytest.mark.parametrize("name", ["taylor", "dop853", "tsit5"])
+@pytest.mark.parametrize("lanes", [1, 8])
+def test_a_longer_run_is_begun_again_in_a_thread_with_fresh_counts(
+    oscillator: CompiledSystem, monkeypatch: pytest.MonkeyPatch, name: str, lanes: int
+) -> None:
+    method, times = load("integrators", name)(), np.linspace(0.0, 1000.0, 9)
+    runs = [method.solve(oscillator, InitialState(np.ones((lanes, 2))), times)]
+    monkeypatch.setattr(_threads, "_FEW_NUMBERS", 0)
+    runs.append(method.solve(oscillator, InitialState(np.ones((lanes, 2))), times))
+    for field in ("states", "status", "evaluations", "rejected"):
+        np.testing.assert_array_equal(getattr(runs[0], field), getattr(runs[1], field))
+
+
 def test_workers_of_a_process_pool_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(THREADS, raising=False)
     with _pool(2) as pool:
