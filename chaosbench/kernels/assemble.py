@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from chaosbench.expressions.series import series_tape
+from chaosbench.expressions.separation import separated
+from chaosbench.expressions.series import SeriesTape, series_tape
 from chaosbench.expressions.tape import Tape
 from chaosbench.kernels.advance import Sizes, Step, write_advance, write_round
 from chaosbench.kernels.emitter import Assembly, Writer
@@ -68,6 +69,10 @@ def assemble(graph: Graph, tableau: Tableau | None, *, straight: bool | None = N
     return Assembled(assembly.text(), rolled.work_size)
 
 
+def _series(tape: Tape) -> SeriesTape:
+    return series_tape(separated(tape))
+
+
 def rolled_series(tape: Tape, order: int) -> bool:
     """Return whether the Taylor kernels of a tape keep their coefficients in memory; such kernels take one trajectory at a time.
 
@@ -76,12 +81,12 @@ def rolled_series(tape: Tape, order: int) -> bool:
     if tape.size:
         return True
     few = len(tape.nodes) * order * (order + 1) < STRAIGHT_EXPANSION  # at most two sums of products a node
-    return not few and expansion_operations(series_tape(tape), order) > STRAIGHT_EXPANSION
+    return not few and expansion_operations(_series(tape), order) > STRAIGHT_EXPANSION
 
 
 def assemble_taylor(tape: Tape, order: int, width: int) -> Assembled:
     """Write the Taylor kernels of a right-hand side for `width` trajectories at once."""
-    assembly, series, lanes = Assembly(), series_tape(tape), Lanes(tape.dimension, width)
+    assembly, series, lanes = Assembly(), _series(tape), Lanes(tape.dimension, width)
 
     def make(w: Writer) -> Step:
         if rolled_series(tape, order):
@@ -99,5 +104,5 @@ def taylor_sizes(tape: Tape, order: int, width: int) -> Sizes:
     """Return the doubles that the Taylor kernels need."""
     lanes = Lanes(tape.dimension, width)
     spill = -(-QUAD * tape.dimension // 8) * 8
-    work = Memory(TaylorPlan(series_tape(tape)), order).size if rolled_series(tape, order) else (order + 1) * tape.dimension * width
+    work = Memory(TaylorPlan(_series(tape)), order).size if rolled_series(tape, order) else (order + 1) * tape.dimension * width
     return Sizes(lanes.size, tape.n_parameters * width, spill, work)
