@@ -48,7 +48,7 @@ class LaneBlock(Carrier):
         self._flow = system.definition.kind == "flows"
         order = taylor_order(rtol) if self._flow else 0
         self._kernels = kernels = system.growth_kernels(order, LANES, tangents.shape[1])
-        self.orbits = len(states)
+        self.orbits, self._dimension = states.shape
         self._size = states.shape[1] + tangents[0].size
         self._u, p, self._past, work = (aligned(length) for length in kernels.sizes)
         self._buffers = (self._u, p, self._past, work, aligned(kernels.columns * LANES))
@@ -80,6 +80,10 @@ class LaneBlock(Carrier):
     @property
     def work(self) -> float:
         return self._work
+
+    def states(self) -> np.ndarray:
+        """Return where the orbits are (B, D)."""
+        return self._u[: self._dimension * LANES].reshape(self._dimension, LANES).T[: self.orbits].copy()
 
     def advance(self, interval: float, per_record: int, every: int, logs: np.ndarray, status: np.ndarray, stop: np.ndarray) -> None:
         rounds, before = float(every if self._flow else interval), self.steps
