@@ -7,7 +7,8 @@ from chaosbench.catalogue import load
 from chaosbench.dynamics.compile import CompiledSystem, compile_system
 from chaosbench.dynamics.reader import system_from
 from chaosbench.integrators.base import InitialState, Solution
-from chaosbench.integrators.taylor import Taylor
+from chaosbench.integrators.taylor import Taylor, order_of
+from chaosbench.kernels.assemble import rolled_series
 
 ADVECTION = "(x[i+1] - x[i-2])*x[i-1] - x[i] + F"
 MATRIX = {"formula": "sin(i + 2*j)/N", "shape": "NN"}
@@ -58,8 +59,7 @@ def test_advection_agrees_with_runge_kutta(size: int) -> None:
     agrees(ring, 8.0 + start(ring), 1.0, 2e-11)
 
 
-@pytest.mark.parametrize("boundary", ["periodic", "zero"])
-@pytest.mark.parametrize("size", [5, 8, 19])
+@pytest.mark.parametrize(("size", "boundary"), [(5, "periodic"), (19, "zero")])
 @pytest.mark.parametrize("name", SMOOTH)
 def test_whatever_the_equations_hold(name: str, size: int, boundary: str) -> None:
     parameters = {key: value for key, value in {"A": MATRIX, "b": VECTOR}.items() if any(f"{key}[" in text for text in SMOOTH[name].values())}
@@ -88,3 +88,36 @@ def test_kinks_are_not_stepped_over(name: str) -> None:
     """A pair with error control meets the same kinks by rejected steps."""
     system = lattice(KINKED[name], 9, parameters={"b": VECTOR})
     agrees(system, start(system), 1.5, 1e-11)
+
+
+@pytest.mark.parametrize(("tolerance", "steps"), [(1e-3, (0.03, 0.025, 0.02)), (1e-6, (0.03, 0.026, 0.023))])
+def test_steps_converge_with_the_order(tolerance: float, steps: tuple[float, ...]) -> None:
+    """One step from 24 states of a ring, shorter than the method would take: a local error that falls like h^(N + 1)."""
+    ring = lattice({"x[i]": ADVECTION}, 10, parameters={"F": 8.0})
+    starts, errors = solve(ring, 8.0 + start(ring, 24), [0.0, 4.0]).states[:, -1], []
+    for step in steps:
+        solution = solve(ring, starts, [0.0, step], rtol=tolerance, atol=tolerance)
+        assert (solution.evaluations == order_of(tolerance) + 1).all()  # one step, nothing halved
+        truth = solve(ring, starts, [0.0, step], rtol=1e-16, atol=1e-16).states
+        errors.append(np.sqrt(np.mean((solution.states - truth)[:, -1] ** 2)))
+    assert np.polyfit(np.log(steps), np.log(errors), 1)[0] - 1.0 == pytest.approx(order_of(tolerance), abs=0.2)
+
+
+def test_a_large_system_without_cells_integrates_too() -> None:
+    """Twenty-five coupled pendulums: their straight-line code would take seconds to compile."""
+    count = 25
+    equations = {f"p{k}": f"sin(q{(k + 1) % count} - q{k}) - sin(q{k} - q{k - 1 if k else count - 1}) - q{k}/(1 + q{k}**2)" for k in range(count)}
+    pendulums = compile_system(system_from(equations | {f"q{k}": f"p{k}" for k in range(count)}))
+    assert rolled_series(pendulums.tape, order_of(1e-13))
+    agrees(pendulums, start(pendulums), 1.0, 1e-11)
+
+
+@pytest.mark.parametrize("dimension", [5, 8, 11, 40])
+def test_outputs_lie_on_the_solution(dimension: int) -> None:
+    """Samples inside the steps and at their ends, in vectors over the components: those of steps that end at each."""
+    ring = lattice({"x[i]": ADVECTION}, dimension, parameters={"F": 8.0})
+    times = np.array([0.0, 1e-3, 2e-3, 0.01, 0.2, 0.21, 0.25, 0.5])
+    states = 8.0 + start(ring)
+    together = solve(ring, states, times, rtol=1e-14, atol=1e-14).states
+    for k in range(1, len(times)):
+        np.testing.assert_allclose(together[:, k], solve(ring, states, [0.0, times[k]], rtol=1e-14, atol=1e-14).states[:, -1], rtol=1e-12, atol=1e-12)
