@@ -4,6 +4,7 @@ The arithmetic is that of `steps` lane by lane, so a trajectory has the same bit
 the tolerance stays where it is and tries a shorter step in the next round, while the others go on.
 """
 
+import math
 from collections.abc import Sequence
 
 from chaosbench.kernels.advance import Limits, Sizes, Step, Stepped, write_advance, write_round
@@ -72,7 +73,8 @@ class PairStep:
         self._start = [w.load("%u", d * width, width=width) for d in range(self._lanes.dimension)]
         self._stages = [[self._load(len(KEPT) + d) for d in range(self._lanes.dimension)]]
         for weights in tableau.a[1:]:
-            self._add_stage(weights)
+            self._reached, rates = self._follow(weights, self._stages)
+            self._stages.append(rates)
         error = self._error(limits)
         accepted = w.compare("ole", error, constant(1.0, width))
         factor, before = controlled(w, error, (before, again), accepted, tableau.error_order)
@@ -83,7 +85,7 @@ class PairStep:
         largest = w.call("fabs", self._reached[0])
         for value in self._reached[1:]:
             largest = greater(w, largest, w.call("fabs", value))
-        largest = w.select(possible, w.select(accepted, largest, zero), constant(float("nan"), width))
+        largest = w.select(possible, w.select(accepted, largest, zero), constant(math.nan, width))
         rejected = w.select(w.both(possible, w.compare("ugt", error, one)), one, zero)
         return Stepped(self._h, rejected, largest, possible, accepted)
 
@@ -98,26 +100,25 @@ class PairStep:
     def polynomial(self) -> Value:
         """Write the continuous extension to work [degree + 1][D][W], a polynomial in time / h, and return 1 / h."""
         w, width, dimension = self._w, self._lanes.width, self._lanes.dimension
-        reached, stages = self._reached, list(self._stages)
+        stages = list(self._stages)
         for weights in self._tableau.dense_a:
-            self._add_stage(weights)
+            stages.append(self._follow(weights, stages)[1])
         for d, value in enumerate(self._start):
             w.store(value, "%work", d * width)
-            rates = [stage[d] for stage in self._stages]
+            rates = [stage[d] for stage in stages]
             for q, row in enumerate(self._tableau.dense, start=1):
                 total = combination(w, row, rates)
                 coefficient = constant(0.0, width) if total is None else w.mul(self._h, total)
                 w.store(coefficient, "%work", (q * dimension + d) * width)
-        self._reached, self._stages = reached, stages  # what was written in this branch is not seen outside
         return w.div(constant(1.0, width), self._h)
 
     def _load(self, number: int) -> Value:
         return self._w.load("%u", self._lanes.memory(number), width=self._lanes.width)
 
-    def _add_stage(self, weights: Sequence[float]) -> None:
-        stages = zip(self._start, *self._stages, strict=True)
-        self._reached = [advance(self._w, line, self._h, weights, rates) for line, *rates in stages]
-        self._stages.append(self._evaluate(self._reached, 0))
+    def _follow(self, weights: Sequence[float], stages: Sequence[Sequence[Value]]) -> tuple[list[Value], list[Value]]:
+        """The state that some stages lead to, and the derivative there."""
+        reached = [advance(self._w, line, self._h, weights, rates) for line, *rates in zip(self._start, *stages, strict=True)]
+        return reached, self._evaluate(reached, 0)
 
     def _error(self, limits: Limits) -> Value:
         w, tableau = self._w, self._tableau
