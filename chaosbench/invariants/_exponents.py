@@ -22,7 +22,7 @@ from chaosbench.settling import on_attractor
 Progress = Callable[[float, str], None]
 
 FULL_SPECTRUM = 64
-_FIRST, _RECORDS, _MOST_RECORDS = 128, 16, 512
+_FIRST, _RECORDS, _MOST_RECORDS = 128, 16, 128
 _PILOT = 64
 _FEW = 8
 _FASTEST = 3.0  # a short run says too little about how long the last one must be
@@ -38,8 +38,9 @@ class Options:
     """Settings that a caller may change.
 
     n_exponents: None means all D up to 64 dimensions, otherwise enough to pass the Kaplan-Yorke dimension. starts: independent orbits. rtol: error
-    per step of the orbit. transient: time before measuring (None: the definition's default). steps_per_lag: delays, None means until the local
-    error is below rtol. work_limit: `TangentRun.work` after which the run ends as "short" (1e10 is about 20 s of one core).
+    per step of the orbit (None: by the target, see `measure_exponents`). transient: time before measuring (None: the definition's default).
+    steps_per_lag: delays, None means until the local error is below rtol. work_limit: `TangentRun.work` after which the run ends as "short" (1e10 is
+    about 20 s of one core).
     """
 
     n_exponents: int | None = None
@@ -122,7 +123,8 @@ def measure_exponents(
     Method: `starts` orbits from independent draws after the transient; a pilot chooses the interval between orthonormalisations so that the ratio
     of the fastest to the slowest column stays near e^4, delays choose their step, the number of exponents grows until their sum is negative; some
     intervals are left out for the columns to turn; then records are taken, and the run is extended by the ratio of squared errors until the target
-    is met. Orbits that never meet make no better mean together: on them a tenth of the work limit is spent.
+    is met. With a target, rtol is such that the bias stays below a tenth of it. Orbits that never meet make no better mean together: on them a tenth
+    of the work limit is spent.
     """
     if (target_error is None) == (duration is None):
         raise InvariantError(f"target_error = {target_error!r} and duration = {duration!r}: give exactly one of the two")
@@ -170,7 +172,7 @@ def _evaluate(rates: np.ndarray, status: np.ndarray, plan: _Plan, per_record: in
 
 
 def _extend(plan: _Plan, rates: np.ndarray, per_record: int, ratio: float) -> tuple[np.ndarray, int]:
-    """Carry on to `ratio` times the length; records are joined two by two while there would be more than 512."""
+    """Carry on to `ratio` times the length; records are joined two by two while there would be more than 128."""
     wanted = rates.shape[1] * ratio
     while wanted > _MOST_RECORDS and rates.shape[1] % 2 == 0:
         rates = 0.5 * (rates[:, 0::2] + rates[:, 1::2])
