@@ -32,7 +32,7 @@ def order_of(tolerance: float) -> int:
 
 
 class Taylor(Integrator):
-    """Steps of the order that the tolerance asks for, 15 at 1e-9 and 23 at 1e-16, eight trajectories at a time.
+    """Steps of the order that the tolerance asks for, 15 at 1e-9 and 23 at 1e-16, eight trajectories at a time or eight cells of one.
 
     Method: the coefficients of the solution follow from automatic differentiation of the equations. The step is the one at which the last two
     terms come down to a twentieth of atol + rtol |x| in every component; nothing is rejected for accuracy. The polynomial is compared with the
@@ -41,6 +41,10 @@ class Taylor(Integrator):
 
     Error: the tolerance bounds the last term of each step, not the error of the trajectory; a chaotic flow amplifies it at the rate of its largest
     exponent. A step across a jump of the equations is off by four tolerances at most. Stiff systems need small steps, as with any explicit method.
+
+    Size: systems with cells compile in a tenth of a second whatever their number; 1e5 cells take 70 MB a thread. A sum over pairs of cells that cannot
+    be taken apart keeps the coefficients of every pair: 35 MB for 300 cells. Without cells, a system of hundreds of operations is integrated one
+    trajectory at a time; what takes long is compilation, which grows with its square: 2 s for 100 variables of ten operations each, 6 s for 200.
     """
 
     kinds = ("flows",)

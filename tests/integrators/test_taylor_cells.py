@@ -6,7 +6,7 @@ import pytest
 from chaosbench.catalogue import load
 from chaosbench.dynamics.compile import CompiledSystem, compile_system
 from chaosbench.dynamics.reader import system_from
-from chaosbench.integrators.base import InitialState, Solution
+from chaosbench.integrators.base import InitialState, Solution, Status
 from chaosbench.integrators.taylor import Taylor, order_of
 from chaosbench.kernels.assemble import rolled_series
 
@@ -121,3 +121,26 @@ def test_outputs_lie_on_the_solution(dimension: int) -> None:
     together = solve(ring, states, times, rtol=1e-14, atol=1e-14).states
     for k in range(1, len(times)):
         np.testing.assert_allclose(together[:, k], solve(ring, states, [0.0, times[k]], rtol=1e-14, atol=1e-14).states[:, -1], rtol=1e-12, atol=1e-12)
+
+
+def test_every_trajectory_has_its_own_parameters() -> None:
+    """What depends on parameters alone is found once a trajectory, not once for all of them."""
+    system = lattice({"x[i]": "exp(-k)*sum(j, A[i,j]*x[j])/(1 + k**2) - b[i+1]*x[i]**3"}, 10, parameters={"A": MATRIX, "b": VECTOR, "k": 1.0})
+    states, times = start(system, 3), np.linspace(0.0, 2.0, 9)
+    rows = system.parameter_values * np.array([[1.0], [0.3], [1.7]])
+    together = solve(system, states, times, parameters=rows, threads=1).states
+    for k in range(3):
+        np.testing.assert_array_equal(solve(system, states[k : k + 1], times, parameters=rows[k : k + 1]).states[0], together[k])
+    agrees(system, states, 2.0, 1e-12)
+
+
+def test_a_cell_that_blows_up_ends_its_trajectory_alone() -> None:
+    """Uncoupled x' = x^2: the first trajectory has a cell with its pole at 0.5, the second none before 2.5."""
+    poles = lattice({"x[i]": "x[i]**2"}, 11)
+    states = np.full((2, 11), 0.1)
+    states[0, 9] = 2.0
+    solution = solve(poles, states, np.linspace(0.0, 2.5, 26))
+    assert solution.status.tolist() == [Status.BLOW_UP, Status.OK]
+    assert np.isnan(solution.states[0, 6:]).all()
+    np.testing.assert_allclose(solution.states[0, :5, 9], 2.0 / (1.0 - 2.0 * np.linspace(0.0, 0.4, 5)), rtol=1e-8)
+    np.testing.assert_allclose(solution.states[1, -1], 0.1 / 0.75, rtol=1e-8)
