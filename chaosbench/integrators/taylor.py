@@ -42,7 +42,7 @@ class Taylor(Integrator):
     Error: the tolerance bounds the last term of each step, not the error of the trajectory; a chaotic flow amplifies it at the rate of its largest
     exponent. A step across a jump of the equations is off by four tolerances at most. Stiff systems need small steps, as with any explicit method.
 
-    Size: systems with cells compile in a tenth of a second whatever their number; 1e5 cells take 70 MB a thread. A sum over pairs of cells that cannot
+    Size: systems with cells compile in a tenth of a second whatever their number; 1e5 cells take 70 MB a thread. A sum over pairs that cannot
     be taken apart keeps the coefficients of every pair: 35 MB for 300 cells. Without cells, a system of hundreds of operations is integrated one
     trajectory at a time; what takes long is compilation, which grows with its square: 2 s for 100 variables of ten operations each, 6 s for 200.
     """
