@@ -63,6 +63,13 @@ class InitialState:
 
 
 @dataclass(frozen=True)
+class ExtendedState(InitialState):
+    """States of about 30 digits: the unevaluated sum states + low, low (B, D) at most half a unit in the last place of states."""
+
+    low: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
 class Solution:
     """What an integrator returns.
 
@@ -85,7 +92,7 @@ class Integrator(ABC):
     order: of convergence in the step. adaptive: the step follows rtol and atol. implicit: made for stiff systems, where the stability of explicit
     methods and not their accuracy would set the step. needs_equations: values of the right-hand side are not enough, so that a system given as a
     function is refused. reference: more exact and slower than usual work needs, for checking other methods; never chosen unasked.
-    conserves: names of what is kept exactly. source: who found it.
+    tolerances: rtol and atol where a caller has no wish. conserves: names of what is kept exactly. source: who found it.
     """
 
     kinds: ClassVar[tuple[str, ...]]
@@ -94,6 +101,7 @@ class Integrator(ABC):
     implicit: ClassVar[bool] = False
     needs_equations: ClassVar[bool] = False
     reference: ClassVar[bool] = False
+    tolerances: ClassVar[tuple[float, float]] = (1e-9, 1e-12)
     conserves: ClassVar[tuple[str, ...]] = ()
     source: ClassVar[str]
 

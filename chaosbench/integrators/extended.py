@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from chaosbench.integrators._extended_drivers import solve_extended
 from chaosbench.integrators._extended_maps import iterate_extended
 from chaosbench.integrators._request import Request, checked, floats
 from chaosbench.integrators._threads import run_blocks
-from chaosbench.integrators.base import InitialState, Integrator, Solution
+from chaosbench.integrators.base import ExtendedState, InitialState, Integrator, Solution
 from chaosbench.kernels.double_double import parts
 from chaosbench.kernels.double_double_build import ExtendedCode, build_extended
 
@@ -23,13 +22,6 @@ if TYPE_CHECKING:
 LANES = 8
 _TIGHTEST = 1e-30
 _FEWEST, _MOST = 8, 36
-
-
-@dataclass(frozen=True)
-class ExtendedState(InitialState):
-    """States of about 30 digits: the unevaluated sum states + low, low (B, D) at most half a unit in the last place of states."""
-
-    low: np.ndarray | None = None
 
 
 class Extended(Integrator):
@@ -47,6 +39,7 @@ class Extended(Integrator):
     order = 34
     adaptive = True
     reference = True
+    tolerances = (1e-28, 1e-30)
     needs_equations = True
     source = (
         "A. Jorba and M. Zou, Experimental Mathematics 14, 99-117 (2005), doi:10.1080/10586458.2005.10128904 (step and order); "

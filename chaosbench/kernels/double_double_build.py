@@ -61,7 +61,7 @@ def build_extended(tape: Tape, *, structure: str, width: int) -> ExtendedCode:
     KernelError: the system has delays, holds an operation that has no double-double form, or is too large.
     """
     cpu = processor()
-    content = repr(("extended", structure, tape, width, cpu, toolchain(), emitter_version()))
+    content = repr(("pairs of doubles", structure, tape, width, cpu, toolchain(), emitter_version()))
     with _BUILDING:
         return _built(_Request(hashlib.sha256(content.encode()).hexdigest(), ExtendedKernels(series_tape(tape), width), cpu))
 

@@ -6,11 +6,13 @@ Code loops over orders and cells, so its size depends neither on the order nor o
 from collections.abc import Callable
 from typing import Any
 
+from chaosbench.expressions.assemble import joined
 from chaosbench.expressions.recurrences import RULES, first_coefficient
-from chaosbench.expressions.series import SeriesTape
+from chaosbench.expressions.series import SeriesTape, Switch
 from chaosbench.expressions.tape import COMPARISONS
 from chaosbench.kernels.control import counted
 from chaosbench.kernels.double_double import Pair
+from chaosbench.kernels.double_double_crossing import may_cross_twice
 from chaosbench.kernels.double_double_functions import Functions
 from chaosbench.kernels.double_double_operations import ExtendedArithmetic
 from chaosbench.kernels.double_double_sums import Order, RunningRule, ascending
@@ -30,7 +32,8 @@ class ExtendedKernels:
     value: out = the right-hand side or the next state, D pairs.
     jet: the table, one block an order: of everything the coefficients c_n s^n for n = 0 .. N, the state first, D pairs.
     step: after jet: out = the polynomials at h, D pairs, their derivatives times s, D pairs, then for every lane the largest difference between these
-        derivatives and s times the right-hand side at the polynomials, not a number where there is none.
+        derivatives and s times the right-hand side at the polynomials: not a number where there is none, infinite where a branch of the equations may
+        change and change back within the step.
     """
 
     def __init__(self, series: SeriesTape, width: int) -> None:
@@ -239,7 +242,27 @@ class ExtendedKernels:
             w.store(w.select(larger, difference, before), defect)
 
         self._each_rate(d, trial, compare)
+        for switch in self.series.switches:
+            self._write_switch(d, table, switch, theta.high, defect)
         w.finish()
+
+    def _write_switch(self, d: ExtendedArithmetic, table: str, switch: Switch, theta: Value, defect: str) -> None:
+        """Write an infinite difference where a branch may change and change back within the step."""
+        w = d.w
+        places = [place for place in (switch.a, switch.b) if place is not None]
+        alive = [place for place in places if self.table.alive[place]]
+        axes = joined([self.table.nodes[place].axes for place in places])
+
+        def body(cell: Cell) -> None:
+            start = self._at_start(d, table, cell)
+            pointers = [self.table.reach(d, table, place, cell) for place in alive]
+            twice = may_cross_twice(d, switch, lambda place: start(place, 0), pointers, self.table.block, self._number(w), theta)
+            before = w.load(defect, width=self.width)
+            halved = w.both(twice, w.compare("oeq", before, before))
+            w.store(w.select(halved, constant(float("inf"), self.width), before), defect)
+
+        if alive:
+            self.table.each_cell(d, axes, body)
 
 
 def _times(d: ExtendedArithmetic, a: Pair, power_of_two: Value) -> Pair:
