@@ -50,8 +50,8 @@ def checked_request(
     transient: float | None,
     parameters: Mapping[str, float | np.ndarray] | None,
     integrator: str | Integrator | None,
-    rtol: float,
-    atol: float,
+    rtol: float | None,
+    atol: float | None,
     first: int,
 ) -> Request:
     """Return the checked request of `simulate`'s arguments; DatasetError says value, rule and fix."""
@@ -80,7 +80,8 @@ def checked_request(
         raise DatasetError(f"dt = {dt!r}: a map is sampled once an iteration; leave dt out")
     step = dt if dt is not None else MAP_PERIOD if definition.kind == "maps" else _period(system) / SAMPLES_PER_PERIOD
     wait = default_transient(system) if transient is None else float(transient)
-    return Request(system, method, choice.name, choice.reason, rows, int(n_samples), seed, float(step), wait, rtol, atol)
+    tolerances = [usual if wish is None else wish for wish, usual in zip((rtol, atol), method.tolerances, strict=True)]
+    return Request(system, method, choice.name, choice.reason, rows, int(n_samples), seed, float(step), wait, *tolerances)
 
 
 def _chosen(integrator: str | Integrator | None, system: CompiledSystem) -> Choice:

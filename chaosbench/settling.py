@@ -1,5 +1,7 @@
 """Bring drawn states onto the attractor: integrate over the transient, redraw what escapes, wrap angles."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from chaosbench.dynamics.compile import CompiledSystem
@@ -32,7 +34,14 @@ def on_attractor(
 
 
 def settle(request: Request, seed: int, purpose: str, first: int, threads: int | None) -> tuple[InitialState, np.ndarray]:
-    """Draw, integrate over the transient, redraw what escaped; return the settled states and the number of rejected draws (B,)."""
+    """Draw, integrate over the transient, redraw what escaped; return the settled states and the number of rejected draws (B,).
+
+    A reference method is left its first state by the default one: a transient has no truth to keep, and the same seed then gives the same states.
+    """
+    if request.integrator.reference:
+        usual = choose(request.system)
+        rtol, atol = usual.integrator.tolerances
+        request = replace(request, integrator=usual.integrator, integrator_name=usual.name, rtol=rtol, atol=atol)
     n = len(request.rows)
     pending = np.arange(n)
     rejected = np.zeros(n, dtype=np.int64)

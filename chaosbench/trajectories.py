@@ -10,7 +10,8 @@ from importlib.metadata import version
 import numpy as np
 import xarray as xr
 
-from chaosbench.catalogue import load, names
+from chaosbench.certificate import Certificate
+from chaosbench.certificate import certify as certified
 from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.identity import canonical_json, sha256_of
 from chaosbench.integrators.base import InitialState, Integrator
@@ -18,7 +19,6 @@ from chaosbench.requests import Request, checked_request
 from chaosbench.settling import settle
 
 FORMAT = 1
-_AGREEMENT = 0.01
 
 Progress = Callable[[float, str], None]
 
@@ -33,8 +33,8 @@ def simulate(
     transient: float | None = None,
     parameters: Mapping[str, float | np.ndarray] | None = None,
     integrator: str | Integrator | None = None,
-    rtol: float = 1e-9,
-    atol: float = 1e-12,
+    rtol: float | None = None,
+    atol: float | None = None,
     certify: bool = False,
     threads: int | None = None,
     first: int = 0,
@@ -48,7 +48,8 @@ def simulate(
     dt: sampling interval in the system's time unit; None means a hundredth of the dominant period (maps: 1 iteration).
     transient: time left out before the first sample; None means 100 periods (maps: 1000 iterations), 0 for conservative systems.
     parameters: name -> number, or array (B,) for one value a trajectory. integrator: a catalogue name, an instance, or None for the default.
-    rtol, atol: error per step. certify: integrate a second time with another method and store `trust_horizon`.
+    rtol, atol: error per step; None means what is usual for the integrator, 1e-9 and 1e-12 for most. certify: integrate a second time, with 30 digits
+    where possible, and store `trust_horizon` (see `certificate`).
     threads: default all cores. progress: called with (fraction done, sentence).
 
     Returns
@@ -67,13 +68,15 @@ def simulate(
     initial, rejected = settle(request, seed, "initial", first, threads)
     times = request.dt * np.arange(n_samples)
     report(0.3, f"{n_trajectories} trajectories of {n_samples} samples")
-    solution = request.integrator.solve(request.system, initial, times, parameters=request.rows, rtol=rtol, atol=atol, threads=threads)
-    trust = np.full(n_trajectories, np.nan)
+    solution = request.integrator.solve(
+        request.system, initial, times, parameters=request.rows, rtol=request.rtol, atol=request.atol, threads=threads
+    )
+    certificate = None
     if certify:
         report(0.6, "second integration for the trust horizon")
-        trust = _trust_horizon(request, initial, times, solution.states, threads)
+        certificate = certified(request, initial, times, solution.states, threads)
     report(1.0, "done")
-    return _dataset(request, initial, times, solution.states, solution.status, trust, rejected, first, certify)
+    return _dataset(request, initial, times, solution.states, solution.status, certificate, rejected, first)
 
 
 def recipe_of(request: Request, certified: bool) -> dict[str, object]:
@@ -95,28 +98,15 @@ def recipe_of(request: Request, certified: bool) -> dict[str, object]:
     }
 
 
-def _trust_horizon(request: Request, initial: InitialState, times: np.ndarray, states: np.ndarray, threads: int | None) -> np.ndarray:
-    """Time up to which a second method agrees within 1 % of each component's standard deviation; maps are exact iterations and trusted throughout."""
-    if request.system.definition.kind == "maps":
-        return np.full(len(states), times[-1])
-    others = [load("integrators", name) for name in names("integrators") if name != request.integrator_name]
-    best = max((method for method in others if request.system.definition.kind in method.kinds), key=lambda method: method.order)
-    second = best().solve(request.system, initial, times, parameters=request.rows, rtol=request.rtol / 10, atol=request.atol / 10, threads=threads)
-    scale = np.nanstd(states, axis=1, keepdims=True) + 1e-300
-    apart = ~(np.max(np.abs(states - second.states) / scale, axis=2) <= _AGREEMENT)
-    return np.asarray(np.where(apart.any(axis=1), times[np.maximum(np.argmax(apart, axis=1) - 1, 0)], times[-1]))
-
-
 def _dataset(
     request: Request,
     initial: InitialState,
     times: np.ndarray,
     states: np.ndarray,
     status: np.ndarray,
-    trust: np.ndarray,
+    certificate: Certificate | None,
     rejected: np.ndarray,
     first: int,
-    certified: bool,
 ) -> xr.Dataset:
     definition = request.system.definition
     for index in np.flatnonzero(~np.isnan(request.system.periods)):
@@ -129,7 +119,7 @@ def _dataset(
         "initial": (("trajectory", "component"), initial.states),
         "parameters": (("trajectory", "parameter"), request.rows),
         "status": (("trajectory",), np.asarray(status, dtype=np.int8)),
-        "trust_horizon": (("trajectory",), trust),
+        "trust_horizon": (("trajectory",), np.full(len(states), np.nan) if certificate is None else certificate.horizon),
         "rejected_draws": (("trajectory",), rejected),
     }
     coordinates: dict[str, object] = {
@@ -142,12 +132,13 @@ def _dataset(
     if initial.history is not None and initial.lags is not None:
         variables["history"] = (("trajectory", "lag", "component"), initial.history)
         coordinates["lag"] = initial.lags
-    recipe = recipe_of(request, certified)
+    recipe = recipe_of(request, certificate is not None)
     provenance = {
         "format": FORMAT,
         "recipe": recipe,
         "recipe_sha256": sha256_of(recipe),
         "integrator_reason": request.reason,
+        "certificate": None if certificate is None else certificate.describe(),
         "versions": {name: version(name) for name in ("chaosbench", "numpy", "numba", "llvmlite")},
         "platform": {"machine": platform.machine(), "libc": "-".join(platform.libc_ver())},
     }

@@ -29,7 +29,7 @@ LAYERS = [
     {"initial"},
     {"timescale"},
     {"requests"},
-    {"settling"},
+    {"settling", "certificate"},
     {"trajectories", "seals"},
     {"store"},
     {"generation", "invariants"},

@@ -29,8 +29,8 @@ def generate(
         list[str] | None, typer.Option("--set", metavar="NAME=NUMBER", help="Parameter or size, e.g. --set rho=30; may be repeated.")
     ] = None,
     integrator: Annotated[str | None, typer.Option(metavar="NAME", help="Integrator; default chosen by kind.")] = None,
-    rtol: Annotated[float, typer.Option(metavar="X", help="Relative error per step.")] = 1e-9,
-    atol: Annotated[float, typer.Option(metavar="X", help="Absolute error per step.")] = 1e-12,
+    rtol: Annotated[float | None, typer.Option(metavar="X", help="Relative error per step; default the integrator's, 1e-9 for most.")] = None,
+    atol: Annotated[float | None, typer.Option(metavar="X", help="Absolute error per step; default the integrator's, 1e-12 for most.")] = None,
     certify: Annotated[bool, typer.Option("--certify", help="Integrate twice and store how long each trajectory can be trusted.")] = False,
     threads: Annotated[int | None, typer.Option(metavar="N", help="Worker threads; default all cores.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
