@@ -17,8 +17,8 @@ from chaosbench.kernels.samples import QUAD, Shape
 from chaosbench.kernels.stages import RolledKernels
 from chaosbench.kernels.steps import straight_work_size, write_straight_kernels
 from chaosbench.kernels.straight import Lines
+from chaosbench.kernels.straight_taylor import StraightTaylor
 from chaosbench.kernels.tableau import Tableau
-from chaosbench.kernels.taylor import StraightTaylor
 
 # Straight-line code is three to five times faster for three variables, one and a half times for eight, and no faster from twenty on (too many
 # values for the registers). Its compile time is 40 microseconds per operation at first and grows faster than their number.

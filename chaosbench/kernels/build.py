@@ -135,7 +135,7 @@ def build_taylor(tape: Tape, *, structure: str, order: int, width: int) -> Taylo
         [address] = loaded.addresses
         return TaylorKernels(address, order, width, taylor_sizes(tape, order, width), loaded.library)
 
-    kernels: TaylorKernels = _built(_request(("taylor", structure, tape, order, width), lambda: assemble_taylor(tape, order, width), load))
+    kernels: TaylorKernels = _built(_request(("series", structure, tape, order, width), lambda: assemble_taylor(tape, order, width), load))
     return kernels
 
 

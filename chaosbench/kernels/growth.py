@@ -18,7 +18,7 @@ from chaosbench.kernels.control import counted, repeat, when
 from chaosbench.kernels.emitter import KERNEL_POINTERS, Assembly, Writer
 from chaosbench.kernels.lanes import LIMIT, Lanes
 from chaosbench.kernels.orthonormal import Columns, write_growth, write_orthonormal
-from chaosbench.kernels.taylor import largest_of
+from chaosbench.kernels.straight_taylor import largest_of
 from chaosbench.kernels.values import Value, constant
 from chaosbench.kernels.variational import VariationalTaylor
 from chaosbench.kernels.variational_series import VariationalSeries

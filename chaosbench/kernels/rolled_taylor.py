@@ -18,8 +18,8 @@ from chaosbench.kernels.rolled_taylor_memory import Memory, Order
 from chaosbench.kernels.rolled_taylor_orders import OrderWriter
 from chaosbench.kernels.rolled_taylor_plan import TaylorPlan
 from chaosbench.kernels.rolled_taylor_values import Scope, Values
+from chaosbench.kernels.straight_taylor import DEFECT
 from chaosbench.kernels.sweeps import fold, sweep
-from chaosbench.kernels.taylor import DEFECT
 from chaosbench.kernels.values import Index, Value, constant, whole
 
 Join = Callable[[Value, Value], Value]

@@ -10,8 +10,8 @@ from chaosbench.kernels.rolled_taylor_memory import Memory, Order, View, Where
 from chaosbench.kernels.rolled_taylor_plan import Level, Reciprocal, TaylorPlan
 from chaosbench.kernels.rolled_taylor_rules import MemoryRule, Running, RunningRule
 from chaosbench.kernels.rolled_taylor_values import Scope, Values
+from chaosbench.kernels.straight_taylor import VectorArithmetic
 from chaosbench.kernels.sweeps import sweep
-from chaosbench.kernels.taylor import VectorArithmetic
 from chaosbench.kernels.values import Index, Value, constant
 
 Deliver = Callable[[int, Index, int, Value], None]

@@ -8,7 +8,7 @@ from chaosbench.expressions.series import SeriesNode
 from chaosbench.kernels.control import repeat
 from chaosbench.kernels.emitter import Writer
 from chaosbench.kernels.rolled_taylor_memory import RunningOrder
-from chaosbench.kernels.taylor import VectorArithmetic
+from chaosbench.kernels.straight_taylor import VectorArithmetic
 from chaosbench.kernels.values import Value, constant, whole
 
 Inverse = Callable[[int, bool], Value]

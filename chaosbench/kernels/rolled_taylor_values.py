@@ -8,7 +8,7 @@ from chaosbench.expressions.series import SeriesNode
 from chaosbench.kernels.emitter import Writer
 from chaosbench.kernels.rolled_taylor_memory import Memory, Order, View, Where
 from chaosbench.kernels.rolled_taylor_plan import Reciprocal, TaylorPlan
-from chaosbench.kernels.taylor import VectorArithmetic
+from chaosbench.kernels.straight_taylor import VectorArithmetic
 from chaosbench.kernels.values import Index, Value, constant
 
 

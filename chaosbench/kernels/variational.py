@@ -16,7 +16,7 @@ from chaosbench.kernels.control import counted, repeat
 from chaosbench.kernels.crossing import Crossing
 from chaosbench.kernels.emitter import Writer
 from chaosbench.kernels.radius import excess_of, fitted, greater, largest, radius
-from chaosbench.kernels.taylor import disagree, ends, largest_of
+from chaosbench.kernels.straight_taylor import disagree, ends, largest_of
 from chaosbench.kernels.values import Index, Value, constant
 from chaosbench.kernels.variational_series import Table, VariationalSeries
 

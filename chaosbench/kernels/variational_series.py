@@ -13,7 +13,7 @@ from chaosbench.expressions.recurrences import Memo, coefficient
 from chaosbench.expressions.series import SeriesNode, SeriesTape, series_tape
 from chaosbench.expressions.tape import Tape
 from chaosbench.kernels.emitter import Writer
-from chaosbench.kernels.taylor import VectorArithmetic
+from chaosbench.kernels.straight_taylor import VectorArithmetic
 from chaosbench.kernels.values import Value, constant
 
 Table = list[list[Any]]
