@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -172,10 +173,15 @@ def _code(request: Request) -> ExtendedCode:
 def _memory(code: ExtendedCode, order: int, n_parameters: int) -> tuple[np.ndarray, ...]:
     """Return the drivers' `buffers`: u, p, a, past, work, result."""
     width = code.width
-    inverses = np.array([(0.0, 0.0), *(parts(Fraction(1, n)) for n in range(1, order + 2))]).ravel()
     lengths = (2 * code.size * width, n_parameters * width, 1 + 3 * width)
     u, p, a = (np.zeros(max(length, 1)) for length in lengths)
-    return u, p, a, inverses, np.zeros(code.work_size(order)), np.zeros(code.out_size)
+    return u, p, a, _inverses(order), np.zeros(code.work_size(order)), np.zeros(code.out_size)
+
+
+@lru_cache(maxsize=64)
+def _inverses(order: int) -> np.ndarray:
+    """Return the pairs 1 / n for n = 0 .. order + 1, 0 in place of 1 / 0; only read."""
+    return np.array([(0.0, 0.0), *(parts(Fraction(1, n)) for n in range(1, order + 2))]).ravel()
 
 
 def _pairs(request: Request, initial: InitialState) -> np.ndarray:

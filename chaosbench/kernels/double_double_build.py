@@ -42,7 +42,8 @@ class ExtendedCode:
 @dataclass(frozen=True)
 class _Request:
     key: str
-    kernels: ExtendedKernels = field(compare=False)
+    tape: Tape = field(compare=False)
+    width: int = field(compare=False)
     cpu: Processor = field(compare=False)
 
 
@@ -63,12 +64,12 @@ def build_extended(tape: Tape, *, structure: str, width: int) -> ExtendedCode:
     cpu = processor()
     content = repr(("pairs of doubles", structure, tape, width, cpu, toolchain(), emitter_version()))
     with _BUILDING:
-        return _built(_Request(hashlib.sha256(content.encode()).hexdigest(), ExtendedKernels(series_tape(tape), width), cpu))
+        return _built(_Request(hashlib.sha256(content.encode()).hexdigest(), tape, width, cpu))
 
 
 @lru_cache(maxsize=256)
 def _built(request: _Request) -> ExtendedCode:
-    kernels = request.kernels
+    kernels = ExtendedKernels(series_tape(request.tape), request.width)
     entry = read_entry(request.key)
     if entry is None:
         entry = Entry(compile_assembly(kernels.text(), request.cpu), kernels.start)
