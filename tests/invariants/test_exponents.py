@@ -88,6 +88,28 @@ def test_lorenz_1963_agrees_with_the_literature_and_its_sum_with_the_divergence(
     assert found.value.sum() == pytest.approx(-41 / 3, abs=1e-5)
 
 
+def test_the_tolerance_follows_the_target_and_is_told() -> None:
+    # a bias of 2 % of rtol times the largest rate, 14.57, must be below a tenth of the target
+    lorenz = compile_system(system("lorenz63"))
+    tolerances = [
+        measure("lyapunov_spectrum", lorenz, target_error=target, options={"work_limit": 1e7}).settings["rtol"] for target in (1e-2, 3e-4, 1e-4)
+    ]
+    assert tolerances[0] == 1e-3  # the loosest
+    assert tolerances[1] == pytest.approx(0.1 * 3e-4 / (0.02 * 14.57), rel=0.15)
+    assert tolerances[2] == pytest.approx(0.1 * 1e-4 / (0.02 * 14.57), rel=0.15)
+    given = measure("lyapunov_spectrum", lorenz, target_error=1e-2, options={"rtol": 1e-7}).settings["rtol"]
+    conserved = measure("lyapunov_spectrum", compile_system(system("henon_heiles")), target_error=0.05).settings["rtol"]
+    assert (given, conserved) == (1e-7, 1e-10)
+
+
+def test_a_run_to_a_target_is_repeated_by_its_settings() -> None:
+    lorenz = compile_system(system("lorenz63"))
+    first = measure("lyapunov_spectrum", lorenz, seed=3, target_error=0.02)
+    again = measure("lyapunov_spectrum", lorenz, seed=3, duration=first.settings["duration"], options={"rtol": first.settings["rtol"]})
+    assert again.settings["steps_between_orthonormalisations"] == first.settings["steps_between_orthonormalisations"]
+    assert again.value == pytest.approx(first.value, rel=1e-9)
+
+
 def test_the_largest_exponent_alone_agrees_with_the_spectrum() -> None:
     lorenz = compile_system(system("lorenz63"))
     one = measure("largest_exponent", lorenz, target_error=0.004)
