@@ -26,6 +26,7 @@ _FIRST, _RECORDS, _MOST_RECORDS = 128, 16, 128
 _PILOT = 64
 _FEW = 8
 _FASTEST = 3.0  # a short run says too little about how long the last one must be
+_FALL = 1.5  # errors fall like the length to the power -1/2 at last, like -1 while what orbits gain and lose at their ends counts
 _NATS = 4.0
 _SETTLING = 1e-6
 _SHARE_WHEN_MIXED = 0.1
@@ -122,9 +123,9 @@ def measure_exponents(
 
     Method: `starts` orbits from independent draws after the transient; a pilot chooses the interval between orthonormalisations so that the ratio
     of the fastest to the slowest column stays near e^4, delays choose their step, the number of exponents grows until their sum is negative; some
-    intervals are left out for the columns to turn; then records are taken, and the run is extended by the ratio of squared errors until the target
-    is met. With a target, rtol is such that the bias stays below a tenth of it. Orbits that never meet make no better mean together: on them a tenth
-    of the work limit is spent.
+    intervals are left out for the columns to turn; then records are taken, and the run is extended, by what the error still is too large, until the
+    target is met. With a target, rtol is such that the bias stays below a tenth of it. Orbits that never meet make no better mean together: on them a
+    tenth of the work limit is spent.
     """
     if (target_error is None) == (duration is None):
         raise InvariantError(f"target_error = {target_error!r} and duration = {duration!r}: give exactly one of the two")
@@ -149,7 +150,7 @@ def measure_exponents(
     while duration is None:
         statistics, error = _evaluate(rates, plan.run.status, plan, per_record, error_of)
         report(min(0.95, 0.1 + 0.9 * (limit / error) ** 2 if error > 0 else 0.95), f"standard error {error:.2g}, target {limit:.2g}")
-        ratio = 1.05 * (error / limit) ** 2
+        ratio = 1.05 * (error / limit) ** _FALL
         left = options.work_limit * (_SHARE_WHEN_MIXED if statistics.mixed else 1.0) / max(1.0, plan.run.work)
         if not error > limit or plan.run.status.any() or left < 1.1:
             break
