@@ -66,7 +66,7 @@ class Prepared:
         return self._windows[0]
 
     def trust(self) -> np.ndarray:
-        """Return (W,) the lead up to which each window's truth is confirmed by a second method, in the system's time unit."""
+        """Return (W,) the lead up to which each window's truth is certified, in the system's time unit."""
         return self._windows[1]
 
     def truth_climate(self) -> np.ndarray:

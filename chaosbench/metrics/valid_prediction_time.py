@@ -16,7 +16,7 @@ class ValidPredictionTime(Metric):
     last sample before the first one with NRMSE_t above the threshold (the argument, default 0.4): a window whose first sample is already
     wrong scores 0. A failed window keeps the time it reached. Times are in Lyapunov times (dominant periods where the Lyapunov time is
     refused).
-    A score is capped at the window's trust horizon, the time up to which two integration methods agree on the truth. It is censored, "at least
+    A score is capped at the window's trust horizon, the time up to which the truth is known to be right. It is censored, "at least
     this", when it reaches the end of the forecast or the trust horizon.
     Error: scores are multiples of dt, so they are biased low by dt / 2 on average.
     Source: Vlachas et al., Neural Networks 126, 191-217 (2020), with threshold 0.5, doi:10.1016/j.neunet.2020.02.016.
