@@ -49,7 +49,6 @@ def test_gauss_map() -> None:
     assert 0.90 <= inside <= 0.985
 
 
-@pytest.mark.slow
 def test_lorenz_1963() -> None:
     # a flow whose finite-time exponents are anticorrelated: plain batch means cover 100 % here
     subject, invariant = compile_system(system("lorenz63")), load("invariants", "largest_exponent")()
