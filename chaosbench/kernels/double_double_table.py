@@ -40,7 +40,9 @@ class Table:
                 if key not in self.reciprocals:
                     self.reciprocals[key] = self._take(self.nodes[key[0]])
         if self.end > MOST_SLOTS:
-            raise KernelError(f"a double-double kernel of this system needs {self.end} numbers an order; {MOST_SLOTS} are the most; make it smaller")
+            raise KernelError(
+                f"a double-double kernel of this system needs {self.end} numbers an order; {MOST_SLOTS} are the most; take another integrator or fewer cells"
+            )
 
     @property
     def block(self) -> int:

@@ -10,7 +10,7 @@ import pytest
 from chaosbench.catalogue import load, system_files
 from chaosbench.dynamics.compile import CompiledSystem, compile_system
 from chaosbench.dynamics.reader import read_definition, system, system_from
-from chaosbench.errors import IntegrationError
+from chaosbench.errors import IntegrationError, KernelError
 from chaosbench.initial import draw_initial
 from chaosbench.integrators._request import checked
 from chaosbench.integrators.base import ExtendedState, InitialState, Solution, Status
@@ -367,3 +367,9 @@ def test_impossible_requests_say_value_and_rule(lorenz: CompiledSystem) -> None:
         solve(compile_system(system("henon")), [[0.1, 0.1]], [0.0, 0.5])
     with pytest.raises(IntegrationError, match="not delays"):
         Extended().solve(compile_system(system("mackey_glass")), InitialState(np.ones((1, 1))), np.array([0.0, 1.0]))
+
+
+def test_what_is_too_large_is_refused_with_its_size() -> None:
+    crowd = flow({"x[i]": "sin(i) + 0.01*sum(j, sin(x[j] - x[i]))"}, size={"N": 200})
+    with pytest.raises(KernelError, match="needs 121000 numbers an order; 65536 are the most; take another integrator"):
+        solve(crowd, np.zeros((1, 200)), [0.0, 0.1])
