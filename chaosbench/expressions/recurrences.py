@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from chaosbench.expressions.series import SeriesNode, SeriesTape
+from chaosbench.expressions.sums import sum_coefficient, sums_of
 
 T = TypeVar("T")
 Terms = Sequence[tuple[Any, Any]]
@@ -86,7 +87,7 @@ def expand(
     start: per variable its value. leaf(node, coefficients): the value of a leaf; for a "state" leaf `coefficients` are the variables' coefficients of
     the order asked for, from which it takes one; otherwise None.
     """
-    nodes = series.nodes
+    nodes, sums = series.nodes, sums_of(series)
     solution = [[value] for value in start]
     table: list[list[Any]] = [[] for _ in nodes]
     memo: Memo = {}
@@ -102,13 +103,30 @@ def expand(
             elif not node.args:
                 if n == 0:
                     table[place].append(leaf(node, None))
-            elif n == 0 or node.moving:
+            elif place in sums.terms:
+                table[place].append(sum_coefficient(arithmetic, series, sums.terms[place], n, known, memo))
+            elif place not in sums.absorbed and (n == 0 or node.moving):
                 table[place].append(coefficient(arithmetic, nodes, place, n, known, memo))
-        for row, output in zip(solution, series.outputs, strict=True):
-            rate = known(output, n)
-            rate = arithmetic.constant(0.0) if rate is None else rate
-            row.append(rate if n == 0 else arithmetic.mul(rate, arithmetic.inverse(n + 1)))
+        rates = [known(output, n) for output in series.outputs]
+        for row, rate in zip(solution, rates, strict=True):
+            row.append(following(arithmetic, rate, n))
+        remember_slopes(series, rates, n, memo)
     return Expansion(solution, table)
+
+
+def following(arithmetic: Arithmetic[Any], rate: Any, n: int) -> Any:
+    """Return coefficient n + 1 of a variable from coefficient n of its rate."""
+    if rate is None:
+        return arithmetic.constant(0.0)
+    return rate if n == 0 else arithmetic.mul(rate, arithmetic.inverse(n + 1))
+
+
+def remember_slopes(series: SeriesTape, rates: Sequence[Any], n: int, memo: Memo) -> None:
+    """Note that (n + 1) x_(n+1) of a variable is coefficient n of its rate, which functions of it ask for."""
+    starts = [variable.start for variable in series.tape.variables]
+    for place, node in enumerate(series.nodes):
+        if node.op == "state" and not node.axes and rates[starts.index(node.slot)] is not None:
+            memo["slope", place, n + 1] = rates[starts.index(node.slot)]
 
 
 def first_coefficient(arithmetic: Arithmetic[Any], node: SeriesNode, known: Coefficients) -> Any:

@@ -147,7 +147,25 @@ def _exponential(b: _Builder, a: int) -> None:
 
 
 def _product(b: _Builder, a: int, c: int) -> int:
-    return b.add("square", a) if a == c else b.add("mul", a, c)
+    """A product, its constant factors and signs taken out: b*x*z and x*z then share the series of x*z, and signs and constants cost nothing."""
+    factor, negative, moving = None, False, []
+    for place in (a, c):
+        while b.nodes[place].op == "neg" and b.nodes[place].moving:
+            place, negative = b.nodes[place].args[0], not negative
+        node = b.nodes[place]
+        parts = node.args if node.op == "mul" else (place,)
+        if node.moving and all(b.nodes[part].moving for part in parts):
+            parts = (place,)
+        for part in parts:
+            if b.nodes[part].moving:
+                moving.append(part)
+            else:
+                factor = part if factor is None else b.add("mul", factor, part)
+    f = moving[0]
+    if len(moving) == 2:
+        f = b.add("square", f) if f == moving[1] else b.add("mul", min(moving), max(moving))
+    f = f if factor is None else b.add("mul", factor, f)
+    return b.add("neg", f) if negative else f
 
 
 def _arc(function: str, sign: float) -> "_Form":

@@ -11,6 +11,7 @@ from chaosbench.dynamics.compile import compile_system
 from chaosbench.dynamics.reader import system_from
 from chaosbench.expressions.recurrences import expand
 from chaosbench.expressions.series import SeriesNode, series_tape
+from chaosbench.expressions.sums import sums_of
 
 ORDER = 9
 START = "0.3"
@@ -111,3 +112,18 @@ def test_companions_are_shared() -> None:
     tape = compile_system(system_from({"y": "sin(y) + cos(y)*sin(y) + tan(y) + exp(y)*exp(y)"})).tape
     functions = [node.function for node in series_tape(tape).nodes if node.op == "along"]
     assert sorted(functions) == ["cos", "exp", "sin", "tan"]
+
+
+def test_constants_and_signs_leave_products() -> None:
+    """b*x*z, -x*z and x*(c*z) all need the series of x*z alone."""
+    tape = compile_system(system_from({"x": "b*x*z - x*z", "z": "x*(c*z) + (-x)*z"}, parameters={"b": 4.0, "c": 2.0})).tape
+    products = [node for node in series_tape(tape).nodes if node.op in {"mul", "square"} and node.moving]
+    assert sum(all(series_tape(tape).nodes[a].moving for a in node.args) for node in products) == 1
+
+
+def test_sums_take_in_what_nothing_else_uses() -> None:
+    """x' = k*x*y - y**2 is one chain; x*y, which y' uses as well, keeps its series."""
+    series = series_tape(compile_system(system_from({"x": "k*x*y - y**2 + x", "y": "x*y"}, parameters={"k": 2.0})).tape)
+    sums = sums_of(series)
+    assert [len(terms) for terms in sums.terms.values()] == [3]
+    assert {series.nodes[place].op for place in sums.absorbed} == {"mul", "sub", "square"}
