@@ -21,7 +21,7 @@ def write(found: dict[str, Any], folder: Path) -> None:
 
 
 def _draw(points: list[dict[str, Any]], title: str, path: Path) -> None:
-    figure, axes = pyplot.subplots(figsize=(7.0, 5.0), layout="constrained")
+    figure, axes = pyplot.subplots(figsize=(9.0, 5.0), layout="constrained")
     peers = list(dict.fromkeys(p["peer"] for p in points))
     for peer, method in dict.fromkeys((p["peer"], p["method"]) for p in points):
         line = front(pairs_of(points, peer, method))
@@ -32,6 +32,6 @@ def _draw(points: list[dict[str, Any]], title: str, path: Path) -> None:
     axes.invert_xaxis()
     axes.set(title=title, xlabel="largest error / standard deviation", ylabel="ns per sample")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=7)
+    figure.legend(fontsize=7, loc="outside right upper")
     figure.savefig(path, dpi=120)
     pyplot.close(figure)

@@ -1,6 +1,8 @@
 """Two threads against one: the same ensembles, the same bits."""
 
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -14,6 +16,7 @@ from chaosbench.integrators.base import InitialState
 
 from ..measure import Point, measure
 from ..options import Options, markdown
+from ..peak import loop
 from ..problem import ensemble
 
 TITLE = "Two threads against one, ensembles of 1000 samples at 1e-9"
@@ -41,19 +44,28 @@ def run(options: Options) -> dict[str, Any]:
             )
             for threads in (1, 2)
         ]
+        # What the machine gives at this moment to two threads that need nothing but a core.
+        points += [Point("machine", "loop", str(threads), partial(_loops, loop(), threads), threads, lambda _: 0.0) for threads in (1, 2)]
         measure(points, options.rounds, at_least=0.05)
         same = bool(np.array_equal(buffers[1], buffers[2]))
-        found[name] = {"points": [p.to_json() for p in points], "same_bits": same, "speedup": points[0].median / points[1].median}
+        gains = {"speedup": points[0].median / points[1].median, "machine": points[2].median / points[3].median}
+        found[name] = {"points": [p.to_json() for p in points], "same_bits": same, **gains}
     return {"cores": all_cores(), "trajectories": lanes, "systems": found}
+
+
+def _loops(run: Callable[[], None], threads: int) -> None:
+    """Run a loop that needs nothing but a core, once in each of `threads` threads."""
+    with ThreadPoolExecutor(threads) as pool:
+        for started in [pool.submit(run) for _ in range(threads)]:
+            started.result()
 
 
 def table(result: dict[str, Any]) -> list[str]:
     """Return the Markdown of a result."""
     rows = []
     for name, entry in result["systems"].items():
-        one, two = (point["ns_per_sample"] for point in entry["points"])
-        rows.append([name, f"{one:.1f}", f"{two:.1f}", f"{entry['speedup']:.2f}", "yes" if entry["same_bits"] else "NO"])
-    return [
-        f"\n{result['trajectories']} trajectories, {result['cores']} cores\n",
-        *markdown(["system", "ns per sample, one thread", "two threads", "times faster", "same bits"], rows),
-    ]
+        one, two = (point["ns_per_sample"] for point in entry["points"][:2])
+        gains = (f"{entry['speedup']:.2f}", f"{entry['machine']:.2f}")
+        rows.append([name, f"{one:.1f}", f"{two:.1f}", *gains, "yes" if entry["same_bits"] else "NO"])
+    head = ["system", "ns per sample, one thread", "two threads", "times faster", "a loop of arithmetic alone", "same bits"]
+    return [f"\n{result['trajectories']} trajectories, {result['cores']} cores\n", *markdown(head, rows)]

@@ -23,7 +23,7 @@ _HEYOKA = Dialect(
         "max": "hy.select(hy.gte({0}, {1}), {0}, {1})",
     },
 )
-_LADDER = (1e-3, 1e-6, 1e-8, 1e-10, 1e-12, 1e-14, 2.3e-16)
+_LADDER = (1e-3, 1e-5, 1e-7, 1e-9, 1e-11, 1e-13, 1e-15, 2.3e-16)
 
 
 class Heyoka(Peer):
