@@ -133,15 +133,23 @@ def test_a_short_run_of_few_trajectories_starts_no_thread(oscillator: CompiledSy
 
 @pytest.mark.parametrize("name", ["taylor", "dop853", "tsit5"])
 @pytest.mark.parametrize("lanes", [1, 8])
-def test_a_longer_run_is_begun_again_in_a_thread_with_fresh_counts(
-    oscillator: CompiledSystem, monkeypatch: pytest.MonkeyPatch, name: str, lanes: int
-) -> None:
-    method, times = load("integrators", name)(), np.linspace(0.0, 1000.0, 9)
-    runs = [method.solve(oscillator, InitialState(np.ones((lanes, 2))), times)]
-    monkeypatch.setattr(_threads, "_FEW_NUMBERS", 0)
-    runs.append(method.solve(oscillator, InitialState(np.ones((lanes, 2))), times))
+def test_a_longer_run_is_begun_again_with_fresh_counts(oscillator: CompiledSystem, monkeypatch: pytest.MonkeyPatch, name: str, lanes: int) -> None:
+    """At once in a thread, after a few steps in a thread, and after a few steps here: all the same run."""
+    method, times = load("integrators", name)(), np.linspace(0.0, 1000.0, 200)
+    runs = []
+    for most, components in ((0, 0), (64, 20), (20_000, 20)):
+        monkeypatch.setattr(_threads, "_MANY_STEPS", most)
+        monkeypatch.setattr(_threads, "_FEW_COMPONENTS", components)
+        runs.append(method.solve(oscillator, InitialState(np.ones((lanes, 2))), times))
     for field in ("states", "status", "evaluations", "rejected"):
-        np.testing.assert_array_equal(getattr(runs[0], field), getattr(runs[1], field))
+        np.testing.assert_array_equal(getattr(runs[1], field), getattr(runs[0], field))
+        np.testing.assert_array_equal(getattr(runs[2], field), getattr(runs[0], field))
+
+
+def test_a_run_of_some_thousand_steps_starts_no_thread(oscillator: CompiledSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_threads, "ThreadPoolExecutor", None)
+    solution = load("integrators", "dop853")().solve(oscillator, InitialState(np.ones((1, 2))), np.linspace(0.0, 1000.0, 200))
+    assert solution.evaluations[0] > 12 * 1000
 
 
 def test_workers_of_a_process_pool_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
