@@ -8,7 +8,7 @@ its derivative there is not the right-hand side to the tolerance, the lane halve
 
 from collections.abc import Callable, Sequence
 
-from chaosbench.expressions.recurrences import Expansion, expand
+from chaosbench.expressions.expansion import Expansion, expand
 from chaosbench.expressions.series import SeriesNode, SeriesTape
 from chaosbench.kernels.advance import Limits, Stepped
 from chaosbench.kernels.control import repeat

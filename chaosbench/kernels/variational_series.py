@@ -6,8 +6,9 @@ What depends on the state alone is expanded once, what depends on a column once 
 from collections.abc import Sequence
 from typing import Any
 
+from chaosbench.expressions.expansion import following, remember_slopes
 from chaosbench.expressions.extend import extended_tape
-from chaosbench.expressions.recurrences import Memo, coefficient, following, remember_slopes
+from chaosbench.expressions.recurrences import Memo, coefficient
 from chaosbench.expressions.series import SeriesNode, SeriesTape, series_tape
 from chaosbench.expressions.sums import sum_coefficient, sums_of
 from chaosbench.expressions.tape import Tape

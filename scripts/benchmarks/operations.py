@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chaosbench.dynamics.compile import CompiledSystem
-from chaosbench.expressions.recurrences import expand
+from chaosbench.expressions.expansion import expand
 from chaosbench.expressions.series import series_tape
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from chaosbench.dynamics.compile import compile_system
 from chaosbench.dynamics.reader import system_from
-from chaosbench.expressions.recurrences import expand
+from chaosbench.expressions.expansion import expand
 from chaosbench.expressions.series import SeriesNode, series_tape
 from chaosbench.expressions.sums import sums_of
 

@@ -10,7 +10,7 @@ import pytest
 
 from chaosbench.dynamics.compile import CompiledSystem, compile_system
 from chaosbench.dynamics.reader import system, system_from
-from chaosbench.expressions.recurrences import expand
+from chaosbench.expressions.expansion import expand
 from chaosbench.expressions.separation import separated
 from chaosbench.expressions.series import SeriesNode, series_tape
 from chaosbench.expressions.tape import Tape

@@ -11,7 +11,7 @@ import mpmath
 import numpy as np
 
 from chaosbench.dynamics.compile import CompiledSystem
-from chaosbench.expressions.recurrences import expand
+from chaosbench.expressions.expansion import expand
 from chaosbench.expressions.series import SeriesNode, series_tape
 
 FUNCTIONS: dict[str, Callable] = {
