@@ -41,7 +41,8 @@ class Table:
                     self.reciprocals[key] = self._take(self.nodes[key[0]])
         if self.end > MOST_SLOTS:
             raise KernelError(
-                f"a double-double kernel of this system needs {self.end} numbers an order; {MOST_SLOTS} are the most; take another integrator or fewer cells"
+                f"a double-double kernel of this system needs {self.end} numbers an order; {MOST_SLOTS} are the most; "
+                "take another integrator or fewer cells"
             )
 
     @property
