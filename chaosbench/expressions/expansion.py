@@ -23,7 +23,7 @@ def expand(
     start: per variable its value. leaf(node, coefficients): the value of a leaf; for a "state" leaf `coefficients` are the variables' coefficients of
     the order asked for, from which it takes one; otherwise None.
     """
-    nodes, sums = series.nodes, sums_of(series)
+    nodes, sums, variable = series.nodes, sums_of(series), {entry.start: k for k, entry in enumerate(series.tape.variables)}
     solution = [[value] for value in start]
     table: list[list[Any]] = [[] for _ in nodes]
     memo: Memo = {}
@@ -35,7 +35,7 @@ def expand(
         current = [row[n] for row in solution]
         for place, node in enumerate(nodes):
             if node.op == "state":
-                table[place].append(leaf(node, current))
+                table[place].append(None if current[variable[node.slot]] is None else leaf(node, current))
             elif not node.args:
                 if n == 0:
                     table[place].append(leaf(node, None))
@@ -47,19 +47,23 @@ def expand(
         for row, rate in zip(solution, rates, strict=True):
             row.append(following(arithmetic, rate, n))
         remember_slopes(series, rates, n, memo)
-    return Expansion(solution, table)
+    return Expansion(filled(arithmetic, solution), table)
+
+
+def filled(arithmetic: Arithmetic[Any], solution: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """Return the coefficients with zeros for those that vanish identically."""
+    zero = arithmetic.constant(0.0)
+    return [[zero if value is None else value for value in row] for row in solution]
 
 
 def following(arithmetic: Arithmetic[Any], rate: Any, n: int) -> Any:
     """Return coefficient n + 1 of a variable from coefficient n of its rate."""
-    if rate is None:
-        return arithmetic.constant(0.0)
-    return rate if n == 0 else arithmetic.mul(rate, arithmetic.inverse(n + 1))
+    return rate if n == 0 or rate is None else arithmetic.mul(rate, arithmetic.inverse(n + 1))
 
 
 def remember_slopes(series: SeriesTape, rates: Sequence[Any], n: int, memo: Memo) -> None:
     """Note that (n + 1) x_(n+1) of a variable is coefficient n of its rate, which functions of it ask for."""
-    starts = [variable.start for variable in series.tape.variables]
+    known = {variable.start: rate for variable, rate in zip(series.tape.variables, rates, strict=True) if rate is not None}
     for place, node in enumerate(series.nodes):
-        if node.op == "state" and not node.axes and rates[starts.index(node.slot)] is not None:
-            memo["slope", place, n + 1] = rates[starts.index(node.slot)]
+        if node.op == "state" and not node.axes and node.slot in known:
+            memo["slope", place, n + 1] = known[node.slot]

@@ -6,7 +6,7 @@ What depends on the state alone is expanded once, what depends on a column once 
 from collections.abc import Sequence
 from typing import Any
 
-from chaosbench.expressions.expansion import following, remember_slopes
+from chaosbench.expressions.expansion import filled, following, remember_slopes
 from chaosbench.expressions.extend import extended_tape
 from chaosbench.expressions.recurrences import Memo, coefficient
 from chaosbench.expressions.series import SeriesNode, SeriesTape, series_tape
@@ -69,7 +69,7 @@ class VariationalSeries:
                 row.append(following(a, known(output, n), n))
             if not of_column:
                 remember_slopes(self.series, [known(output, n) for output in self.series.outputs], n, memo)
-        return solution
+        return filled(a, solution)
 
     def _leaf(self, node: SeriesNode, coefficients: Sequence[Value]) -> Value:
         if node.op == "constant":
