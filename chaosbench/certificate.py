@@ -30,6 +30,7 @@ _SHARE = {"reference": 0.5, "second method": 0.1, "second run": 0.1}  # of the t
 _REFERENCE = 1e-22  # tolerance: a millionth of the best that doubles can do
 _MOVED = 2.0**-98
 _LAST_PLACES = 8.0 * 2.0**-52  # of the largest value: a difference that stored doubles have anyway
+_MOST_STEPS = 1_000_000  # of a part of the second integration: what needs more is stiff or sampled hardly ever, and is believed no further
 _SHORTEST, _PARTS = 64, 16  # samples of a part of the second integration at least, and parts of all of them
 
 
@@ -105,6 +106,7 @@ class _Comparison:
                 parameters=self.request.rows[alive],
                 rtol=tolerances[0],
                 atol=tolerances[1],
+                max_steps=_MOST_STEPS,
                 threads=self.threads,
             )
             apart = ~(np.abs(self.states[alive, here : beyond + 1] - solution.states) <= allowed[alive, None]).all(axis=2)
