@@ -6,7 +6,7 @@ Importing this module loads nothing heavy; each public name is imported on first
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _PUBLIC = {
     "system": "chaosbench.dynamics.reader",
