@@ -19,34 +19,45 @@ TIGHT, USUAL = (1e-12, 1e-14), (1e-9, 1e-12)  # rtol, atol
 
 
 def observe(
-    planned: Plan, purpose: str, n: int, samples: int, *, tight: bool = False, certify: bool = False, cache: Path | None = None
+    planned: Plan, purpose: str, n: int, samples: int, *, tight: bool = False, anchor: int | None = None, cache: Path | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return observed states (n, samples, D) and trust horizons (n,), NaN when not certified.
+    """Return observed states (n, samples, D) and trust horizons (n,) from the anchor on, NaN without one.
 
     purpose: names the initial conditions; trajectories of two purposes share none. A longer request of one purpose continues the same trajectories.
-    tight: integrate at rtol 1e-12. cache: folder whose sub-folder data keeps the result under a hash of everything that decides it.
+    tight: integrate at rtol 1e-12. anchor: number of the sample whose state starts the truth; what follows is certified. cache: folder whose
+    sub-folder data keeps the result under a hash of everything that decides it.
     Raises TaskError when a trajectory ends early or the task's view names an unknown component.
     """
     if cache is None:
-        return _simulated(planned, purpose, n, samples, tight, certify)
-    request = {"purpose": purpose, "n": n, "samples": samples, "tight": tight, "certify": certify, "version": __version__}
+        return _simulated(planned, purpose, n, samples, tight, anchor)
+    request = {"purpose": purpose, "n": n, "samples": samples, "tight": tight, "anchor": anchor, "version": __version__}
     path = cache / "data" / f"{sha256_of({**planned.recipe(), **request})}.npz"
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             return file["states"], file["trust"]
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):  # absent, half-written or damaged: made again
-        states, trust = _simulated(planned, purpose, n, samples, tight, certify)
+        states, trust = _simulated(planned, purpose, n, samples, tight, anchor)
     buffer = io.BytesIO()
     np.savez(buffer, states=states, trust=trust)
     write_whole(path, buffer.getvalue())
     return states, trust
 
 
-def _simulated(planned: Plan, purpose: str, n: int, samples: int, tight: bool, certify: bool) -> tuple[np.ndarray, np.ndarray]:
+def _simulated(planned: Plan, purpose: str, n: int, samples: int, tight: bool, anchor: int | None) -> tuple[np.ndarray, np.ndarray]:
     spec, definition = planned.spec, planned.definition
     seed = int(generator(planned.seed, f"task-{purpose}", definition.identity).integers(2**53))
     rtol, atol = TIGHT if tight else USUAL
-    dataset = simulate(definition, n_trajectories=n, n_samples=samples, seed=seed, dt=planned.dt, rtol=rtol, atol=atol, certify=certify)
+    dataset = simulate(
+        definition,
+        n_trajectories=n,
+        n_samples=samples,
+        seed=seed,
+        dt=planned.dt,
+        rtol=rtol,
+        atol=atol,
+        certify=anchor is not None,
+        anchor=anchor or 0,
+    )
     failed = np.flatnonzero(dataset["status"].values)
     if failed.size:
         code = int(dataset["status"].values[failed[0]])

@@ -85,10 +85,10 @@ class Prepared:
     @cached_property
     def _windows(self) -> tuple[np.ndarray, np.ndarray]:
         spec, plan = self.plan.spec, self.plan
-        states, trust = observe(plan, "windows", spec.windows, spec.context + plan.horizon, tight=True, certify=True, cache=self._cache)
+        states, trust = observe(plan, "windows", spec.windows, spec.context + plan.horizon, tight=True, anchor=spec.context - 1, cache=self._cache)
         states = (states - self._mean) / self._deviation
         _check_continues(spec, states[:, : spec.context], self.contexts)
-        return states[:, spec.context :], np.maximum(trust - (spec.context - 1) * plan.dt, 0.0)
+        return states[:, spec.context :], trust
 
     @cached_property
     def _climate(self) -> np.ndarray:

@@ -5,6 +5,7 @@ Trajectory b of a request depends on (seed, first + b, definition, sampling, int
 
 import platform
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 
 import numpy as np
@@ -13,8 +14,9 @@ import xarray as xr
 from chaosbench.certificate import Certificate
 from chaosbench.certificate import certify as certified
 from chaosbench.dynamics.definition import SystemDefinition
+from chaosbench.errors import DatasetError
 from chaosbench.identity import canonical_json, sha256_of
-from chaosbench.integrators.base import InitialState, Integrator
+from chaosbench.integrators.base import InitialState, Integrator, Solution, Status
 from chaosbench.requests import Request, checked_request
 from chaosbench.settling import settle
 
@@ -38,6 +40,7 @@ def simulate(
     certify: bool = False,
     threads: int | None = None,
     first: int = 0,
+    anchor: int = 0,
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """Return a dataset of trajectories on the attractor (or level set) of `definition`.
@@ -50,7 +53,8 @@ def simulate(
     parameters: name -> number, or array (B,) for one value a trajectory. integrator: a catalogue name, an instance, or None for the default.
     rtol, atol: error per step; None means what is usual for the integrator, 1e-9 and 1e-12 for most. certify: integrate a second time, with 30 digits
     where possible, and store `trust_horizon` (see `certificate`).
-    threads: default all cores. progress: called with (fraction done, sentence).
+    threads: default all cores. anchor: number of the sample whose stored state is the initial state of the rest; the trust horizon counts from
+    there. progress: called with (fraction done, sentence).
 
     Returns
     -------
@@ -68,18 +72,38 @@ def simulate(
     initial, rejected = settle(request, seed, "initial", first, threads)
     times = request.dt * np.arange(n_samples)
     report(0.3, f"{n_trajectories} trajectories of {n_samples} samples")
-    solution = request.integrator.solve(
-        request.system, initial, times, parameters=request.rows, rtol=request.rtol, atol=request.atol, threads=threads
-    )
+    solution, start = _solved(request, initial, times, anchor, threads)
     certificate = None
     if certify:
         report(0.6, "second integration for the trust horizon")
-        certificate = certified(request, initial, times, solution.states, threads)
+        certificate = certified(request, start, times[anchor:], solution.states[:, anchor:], threads)
     report(1.0, "done")
-    return _dataset(request, initial, times, solution.states, solution.status, certificate, rejected, first)
+    return _dataset(request, initial, times, solution.states, solution.status, certificate, rejected, first, anchor)
 
 
-def recipe_of(request: Request, certified: bool) -> dict[str, object]:
+def _solved(request: Request, initial: InitialState, times: np.ndarray, anchor: int, threads: int | None) -> tuple[Solution, InitialState]:
+    """Return the solution at all times, and the state that the part from sample `anchor` on starts in."""
+    if not 0 <= anchor < len(times):
+        raise DatasetError(f"anchor = {anchor}: must be the number of a sample, 0 to {len(times) - 1}")
+
+    def solve(start: InitialState, moments: np.ndarray) -> Solution:
+        return request.integrator.solve(
+            request.system, start, moments, parameters=request.rows, rtol=request.rtol, atol=request.atol, threads=threads
+        )
+
+    if anchor == 0:
+        return solve(initial, times), initial
+    head = solve(initial, times[: anchor + 1])
+    start = head.final if head.final.history is not None else InitialState(head.final.states)  # doubles alone: what a reader of the sample knows
+    tail = solve(start, times[anchor:])
+    failed = head.status != Status.OK
+    tail.states[failed] = np.nan
+    states = np.concatenate([head.states[:, :-1], tail.states], axis=1)
+    states[failed, : anchor + 1] = head.states[failed]
+    return replace(tail, times=times, states=states, status=np.where(failed, head.status, tail.status)), start
+
+
+def recipe_of(request: Request, certified: bool, anchor: int = 0) -> dict[str, object]:
     """Return the recipe as JSON data: from it and this version the numbers can be made again, whatever the number of trajectories."""
     definition = request.system.definition
     return {
@@ -95,6 +119,7 @@ def recipe_of(request: Request, certified: bool) -> dict[str, object]:
         "atol": request.atol,
         "certified": certified,
         **({"integrator_options": options} if (options := request.integrator.options) else {}),
+        **({"anchor": anchor} if anchor else {}),
     }
 
 
@@ -107,6 +132,7 @@ def _dataset(
     certificate: Certificate | None,
     rejected: np.ndarray,
     first: int,
+    anchor: int,
 ) -> xr.Dataset:
     definition = request.system.definition
     for index in np.flatnonzero(~np.isnan(request.system.periods)):
@@ -132,7 +158,7 @@ def _dataset(
     if initial.history is not None and initial.lags is not None:
         variables["history"] = (("trajectory", "lag", "component"), initial.history)
         coordinates["lag"] = initial.lags
-    recipe = recipe_of(request, certificate is not None)
+    recipe = recipe_of(request, certificate is not None, anchor)
     provenance = {
         "format": FORMAT,
         "recipe": recipe,

@@ -8,6 +8,8 @@ from chaosbench.dynamics.compile import compile_system
 from chaosbench.dynamics.reader import system, system_from
 from chaosbench.errors import DatasetError, DefinitionError
 from chaosbench.initial import draw_initial
+from chaosbench.integrators._choice import choose
+from chaosbench.integrators.base import InitialState
 from chaosbench.settling import on_attractor
 from chaosbench.timescale import dominant_period, embed_angles, estimate_period
 from chaosbench.trajectories import simulate
@@ -165,3 +167,23 @@ def test_settled_states_of_two_purposes_differ() -> None:
 
 def test_a_dataset_is_xarray() -> None:
     assert isinstance(simulate(system("henon"), n_trajectories=1, n_samples=4, seed=0), xr.Dataset)
+
+
+@pytest.mark.parametrize("name", ["lorenz63", "henon", "mackey_glass"])
+def test_what_follows_an_anchor_is_a_trajectory_of_its_own(name: str) -> None:
+    """The samples up to the anchor are those without one; what follows starts in the stored state and is believed from there on."""
+    definition, settings = system(name), {"n_trajectories": 2, "seed": 4, "transient": 50.0}
+    whole = simulate(definition, n_samples=261, certify=True, anchor=200, **settings)
+    head = simulate(definition, n_samples=201, **settings)
+    np.testing.assert_array_equal(whole["state"].values[:, :201], head["state"].values)
+    reach = whole["time"].values[260] - whole["time"].values[200]
+    assert (whole["trust_horizon"].values > 0.9 * reach).all()  # a map in doubles is lost after some 50 to 90 iterations
+    if definition.kind != "delays":  # whose past is more than a state
+        compiled = compile_system(definition)
+        after = choose(compiled).integrator.solve(compiled, InitialState(whole["state"].values[:, 200]), whole["time"].values[200:])
+        np.testing.assert_array_equal(whole["state"].values[:, 200:], after.states)
+
+
+def test_an_anchor_is_a_sample() -> None:
+    with pytest.raises(DatasetError, match="anchor = 5: must be the number of a sample, 0 to 4"):
+        simulate(system("henon"), n_trajectories=1, n_samples=5, seed=1, anchor=5)
