@@ -154,11 +154,11 @@ class CompiledSystem:
         kernels: PairKernels | None = self._kernels[key]
         return kernels
 
-    def taylor_kernels(self, order: int, width: int) -> TaylorKernels:
-        """Return the compiled Taylor step of order `order` for `width` trajectories at once."""
-        key = ("series", order, width)
+    def taylor_kernels(self, order: int, width: int, *, landing: bool = False) -> TaylorKernels:
+        """Return the compiled Taylor step of order `order` for `width` trajectories at once; `landing`: no step passes a sample."""
+        key = ("series", order, width, landing)
         if key not in self._kernels:
-            self._kernels[key] = build_taylor(self.tape, structure=self.definition.structure, order=order, width=width)
+            self._kernels[key] = build_taylor(self.tape, structure=self.definition.structure, order=order, width=width, landing=landing)
         kernels: TaylorKernels = self._kernels[key]
         return kernels
 

@@ -80,10 +80,10 @@ class _Subject:
 
 @lru_cache(maxsize=256)
 def _stiffness(subject: _Subject) -> Stiffness:
-    return probe(subject.system, _start(subject.system), subject.system.parameter_values)
+    return probe(subject.system, start_of(subject.system), subject.system.parameter_values)
 
 
-def _start(system: "CompiledSystem") -> np.ndarray:
+def start_of(system: "CompiledSystem") -> np.ndarray:
     """Return a state (D,) by the definition's initial rule, not moved onto level sets: which orbit is probed matters little."""
     rule, stream = system.definition.initial, generator(0, "stiffness", system.definition.identity)
     if rule.points is not None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from chaosbench.kernels.control import repeat, when
 from chaosbench.kernels.emitter import KERNEL_POINTERS, Assembly, Writer
+from chaosbench.kernels.landing import next_sample, write_landed
 from chaosbench.kernels.lanes import LEAST, LIMIT, Lanes
 from chaosbench.kernels.samples import Shape, Window, due_samples, write_block_samples, write_lane_samples
 from chaosbench.kernels.step_control import later
@@ -75,10 +76,11 @@ def write_advance(assembly: Assembly, lanes: Lanes) -> None:
     w.finish()
 
 
-def write_round(assembly: Assembly, shape: Shape | None, lanes: Lanes, make: Callable[[Writer], Step]) -> None:
+def write_round(assembly: Assembly, shape: Shape | None, lanes: Lanes, make: Callable[[Writer], Step], *, landing: bool = False) -> None:
     """Write function round: one step of every lane; `make` begins it.
 
-    The coefficients of the step's polynomial are left in work (see `samples`); without a shape no samples are taken from it.
+    The coefficients of the step's polynomial are left in work (see `samples`); without a shape no samples are taken from it. landing: no step
+    passes a sample (see `landing`).
     """
     w = Writer(assembly, "round", KERNEL_POINTERS, internal=True, wide=True)
     width = lanes.width
@@ -88,7 +90,8 @@ def write_round(assembly: Assembly, shape: Shape | None, lanes: Lanes, make: Cal
     time, carry, end, floor, steps, rejected = (
         w.load("%u", lanes.field(name), width=width) for name in ("time", "carry", "end", "floor", "steps", "rejected")
     )
-    room = w.sub(w.sub(end, time), carry)
+    goal = next_sample(w, lanes) if landing else end
+    room = w.sub(w.sub(goal, time), carry)
     least = w.call("fabs", w.mul(time, constant(LEAST, width)))
     least = w.select(w.compare("ogt", least, floor), least, floor)
     done = step.write(Limits(room, least, rtol, atol, factor))
@@ -100,15 +103,16 @@ def write_round(assembly: Assembly, shape: Shape | None, lanes: Lanes, make: Cal
     through = trying if done.accepted is None else w.both(trying, done.accepted)
     good = w.both(through, w.compare("ole", largest, constant(LIMIT, width)))
     window = Window(time, carry, w.select(good, done.step, constant(-1.0, width)))
-    if shape is not None:
+    if shape is not None and not landing:
         _write_outputs(w, shape, lanes, window, step.polynomial)
     step.keep(good)
     total, rest = later(w, time, carry, done.step)
-    ended = w.both(good, w.compare("oge", done.step, room))
+    arrived = w.both(good, w.compare("oge", done.step, room))
+    ended = write_landed(w, shape, lanes, arrived) if landing and shape is not None else arrived
     steps = w.add(steps, w.select(trying, one, zero))
     fields = {
-        "time": w.select(good, w.select(ended, end, total), time),
-        "carry": w.select(good, w.select(ended, zero, rest), carry),
+        "time": w.select(good, w.select(arrived, goal, total), time),
+        "carry": w.select(good, w.select(arrived, zero, rest), carry),
         "step": done.step,
         "largest": largest,
         "steps": steps,

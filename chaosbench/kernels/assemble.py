@@ -84,8 +84,8 @@ def rolled_series(tape: Tape, order: int) -> bool:
     return not few and expansion_operations(_series(tape), order) > STRAIGHT_EXPANSION
 
 
-def assemble_taylor(tape: Tape, order: int, width: int) -> Assembled:
-    """Write the Taylor kernels of a right-hand side for `width` trajectories at once."""
+def assemble_taylor(tape: Tape, order: int, width: int, *, landing: bool = False) -> Assembled:
+    """Write the Taylor kernels of a right-hand side for `width` trajectories at once; `landing`: their steps end on the samples."""
     assembly, series, lanes = Assembly(), _series(tape), Lanes(tape.dimension, width)
 
     def make(w: Writer) -> Step:
@@ -95,7 +95,7 @@ def assemble_taylor(tape: Tape, order: int, width: int) -> Assembled:
         step = StraightTaylor(w, series, order, width)
         return Step(step.write, step.keep)
 
-    write_round(assembly, Shape(tape.dimension, tape.dimension, order), lanes, make)
+    write_round(assembly, Shape(tape.dimension, tape.dimension, order), lanes, make, landing=landing)
     write_advance(assembly, lanes)
     return Assembled(assembly.text(), taylor_sizes(tape, order, width).work)
 

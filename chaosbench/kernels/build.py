@@ -118,12 +118,12 @@ def build(tape: Tape, *, structure: str, tableau: Tableau | None = None, columns
     return kernels
 
 
-def build_taylor(tape: Tape, *, structure: str, order: int, width: int) -> TaylorKernels:
+def build_taylor(tape: Tape, *, structure: str, order: int, width: int, landing: bool = False) -> TaylorKernels:
     """Return the Taylor kernels of a right-hand side: from memory, else from the cache on disk, else compiled.
 
     Parameters
     ----------
-    tape, structure: as in `build`. order: N >= 2. width: trajectories at once, 1 or 8; systems with cells take 1.
+    tape, structure: as in `build`. order: N >= 2. width: trajectories at once, 1 or 8; systems with cells take 1. landing: no step passes a sample.
 
     Raises
     ------
@@ -135,7 +135,8 @@ def build_taylor(tape: Tape, *, structure: str, order: int, width: int) -> Taylo
         [address] = loaded.addresses
         return TaylorKernels(address, order, width, taylor_sizes(tape, order, width), loaded.library)
 
-    kernels: TaylorKernels = _built(_request(("series", structure, tape, order, width), lambda: assemble_taylor(tape, order, width), load))
+    content = ("series", structure, tape, order, width, landing)
+    kernels: TaylorKernels = _built(_request(content, lambda: assemble_taylor(tape, order, width, landing=landing), load))
     return kernels
 
 

@@ -7,9 +7,10 @@ from scipy.special import ellipj
 from chaosbench.catalogue import load
 from chaosbench.dynamics.compile import CompiledSystem, compile_system
 from chaosbench.dynamics.reader import system, system_from
+from chaosbench.errors import IntegrationError
 from chaosbench.initial import draw_initial
 from chaosbench.integrators.base import InitialState, Solution, Status
-from chaosbench.integrators.taylor import Taylor, order_of
+from chaosbench.integrators.taylor import Taylor, landing_order, order_of
 
 MODULUS = 0.51
 
@@ -29,7 +30,7 @@ def elliptic(times: np.ndarray) -> np.ndarray:
 @pytest.fixture(scope="module")
 def rigid_body() -> CompiledSystem:
     """Euler's equations; through (0, 1, 1) they are solved by Jacobi's sn, cn, dn of parameter 0.51."""
-    return flow({"x": "y*z", "y": "-x*z", "z": "-m*x*y"}, parameters={"m": MODULUS})
+    return flow({"x": "y*z", "y": "-x*z", "z": "-m*x*y"}, parameters={"m": MODULUS}, initial={"centre": [0.0, 1.0, 1.0], "spread": 0.0})
 
 
 @pytest.mark.parametrize(("tolerance", "order"), [(1e-3, 8), (1e-6, 11), (1e-9, 15), (1e-12, 18), (1e-16, 23)])
@@ -137,3 +138,41 @@ def test_taylor_needs_fewer_evaluations_than_runge_kutta_at_equal_error() -> Non
     pair = load("integrators", "dop853")().solve(lorenz, InitialState(np.array(start)), times, rtol=1e-13, atol=1e-13)
     assert np.abs(series.states - truth).max() < np.abs(pair.states - truth).max()
     assert series.evaluations[0] < 0.6 * pair.evaluations[0]
+
+
+def test_steps_can_end_on_the_samples(rigid_body: CompiledSystem) -> None:
+    """A sampling interval of 0.05 is one step of low order, and the samples are the states themselves."""
+    times, states = 0.05 * np.arange(401), elliptic(0.3 * np.arange(11))
+    landing = Taylor(on_samples=True)
+    solution = landing.solve(rigid_body, InitialState(states), times, rtol=1e-10, atol=1e-10)
+    order = landing_order(rigid_body, 0.05, 1e-10, 1e-10)
+    assert order < order_of(1e-10) - 3
+    assert (solution.evaluations == 400 * (order + 1)).all()
+    exact = elliptic(0.3 * np.arange(11)[:, None] + times)
+    assert np.abs(solution.states - exact).max() < 1e-8  # 400 steps of 1e-10, growing with the phase
+    alone = landing.solve(rigid_body, InitialState(states[7:8]), times, rtol=1e-10, atol=1e-10)
+    np.testing.assert_array_equal(alone.states[0], solution.states[7])
+
+
+def test_a_sampling_interval_beyond_the_radius_takes_several_steps(rigid_body: CompiledSystem) -> None:
+    times = np.array([0.0, 3.0, 3.1, 9.0])
+    solution = Taylor(on_samples=True).solve(rigid_body, InitialState(elliptic(np.zeros(1))), times, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(solution.states[0], elliptic(times), atol=1e-8)
+    assert solution.evaluations[0] > 10 * (order_of(1e-10) + 1)
+
+
+def test_landing_lanes_end_as_they_would_alone() -> None:
+    pole, landing = flow({"x": "x**2"}), Taylor(on_samples=True)
+    states, times = np.array([[1.0], [-1.0], [0.0], [0.5], [-2.0], [4.0], [0.1], [1e-3], [2.0], [-0.3]]), np.linspace(0.0, 2.5, 26)
+    together = landing.solve(pole, InitialState(states), times)
+    assert together.status.tolist() == [Status.BLOW_UP if x > 0.4 else Status.OK for [x] in states]
+    for k in range(len(states)):
+        np.testing.assert_array_equal(landing.solve(pole, InitialState(states[k : k + 1]), times).states[0], together.states[k])
+    assert landing.solve(pole, InitialState(states), [0.0]).states.shape == (10, 1, 1)
+
+
+def test_cells_do_not_land_on_samples_and_say_so() -> None:
+    ring = compile_system(system("lorenz96"))
+    with pytest.raises(IntegrationError, match="on_samples is for systems without cells"):
+        Taylor(on_samples=True).solve(ring, InitialState(np.ones((1, ring.dimension))), np.arange(3.0))
+    assert Taylor(on_samples=True).options == {"on_samples": 1.0}
