@@ -29,7 +29,7 @@ _FASTEST = 3.0  # a short run says too little about how long the last one must b
 _FALL = 1.5  # errors fall like the length to the power -1/2 at last, like -1 while what orbits gain and lose at their ends counts
 _NATS = 4.0
 _SETTLING = 1e-6
-_SHARE_WHEN_MIXED = 0.1
+_SHARE_WHEN_MIXED = 0.4
 _BIAS_IN_LANES, _BIAS_ALONE, _TENTH = 0.02, 1.0, 0.1
 _TIGHTEST, _LOOSEST, _NO_MATTER = 1e-12, 1e-3, 3.0
 
@@ -124,8 +124,8 @@ def measure_exponents(
     Method: `starts` orbits from independent draws after the transient; a pilot chooses the interval between orthonormalisations so that the ratio
     of the fastest to the slowest column stays near e^4, delays choose their step, the number of exponents grows until their sum is negative; some
     intervals are left out for the columns to turn; then records are taken, and the run is extended, by what the error still is too large, until the
-    target is met. With a target, rtol is such that the bias stays below a tenth of it. Orbits that never meet make no better mean together: on them a
-    tenth of the work limit is spent.
+    target is met. With a target, rtol is such that the bias stays below a tenth of it. Orbits that never meet make no better mean together: on them
+    four tenths of the work limit are spent.
     """
     if (target_error is None) == (duration is None):
         raise InvariantError(f"target_error = {target_error!r} and duration = {duration!r}: give exactly one of the two")
