@@ -10,7 +10,7 @@ from chaosbench.integrators._delays import solve_delays
 from chaosbench.integrators._drivers import begin_flows, solve_flows
 from chaosbench.integrators._memory import kernel_arrays, lane_memory, starting_memory, working_memory
 from chaosbench.integrators._request import Request, checked
-from chaosbench.integrators._threads import run_request
+from chaosbench.integrators._short_runs import run_request
 from chaosbench.integrators.base import InitialState, Integrator, Solution
 from chaosbench.kernels.rk_lanes import KEPT
 from chaosbench.kernels.tableau import Tableau

@@ -11,7 +11,7 @@ from chaosbench.integrators._advance_drivers import solve_lanes
 from chaosbench.integrators._choice import start_of
 from chaosbench.integrators._memory import lane_memory
 from chaosbench.integrators._request import checked
-from chaosbench.integrators._threads import run_request
+from chaosbench.integrators._short_runs import run_request
 from chaosbench.integrators.base import InitialState, Integrator, Solution
 from chaosbench.kernels.assemble import rolled_series
 from chaosbench.kernels.radius import SHARE

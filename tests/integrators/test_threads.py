@@ -14,7 +14,7 @@ from chaosbench.demo import _pool
 from chaosbench.dynamics.compile import CompiledSystem, compile_system
 from chaosbench.dynamics.reader import system_from
 from chaosbench.errors import IntegrationError
-from chaosbench.integrators import _threads
+from chaosbench.integrators import _short_runs, _threads
 from chaosbench.integrators._drivers import INTERRUPTED, solve_flows
 from chaosbench.integrators._memory import kernel_arrays, working_memory
 from chaosbench.integrators._threads import THREADS, all_cores, run_blocks
@@ -138,8 +138,8 @@ def test_a_longer_run_is_begun_again_with_fresh_counts(oscillator: CompiledSyste
     method, times = load("integrators", name)(), np.linspace(0.0, 1000.0, 200)
     runs = []
     for most, components in ((0, 0), (64, 20), (20_000, 20)):
-        monkeypatch.setattr(_threads, "_MANY_STEPS", most)
-        monkeypatch.setattr(_threads, "_FEW_COMPONENTS", components)
+        monkeypatch.setattr(_short_runs, "_MANY_STEPS", most)
+        monkeypatch.setattr(_short_runs, "_FEW_COMPONENTS", components)
         runs.append(method.solve(oscillator, InitialState(np.ones((lanes, 2))), times))
     for field in ("states", "status", "evaluations", "rejected"):
         np.testing.assert_array_equal(getattr(runs[1], field), getattr(runs[0], field))
