@@ -13,6 +13,7 @@ _PUBLIC = {
     "system_from": "chaosbench.dynamics.reader",
     "read_definition": "chaosbench.dynamics.reader",
     "compile_system": "chaosbench.dynamics.compile",
+    "function_system": "chaosbench.dynamics.functions",
     "simulate": "chaosbench.trajectories",
     "generate": "chaosbench.generation",
     "write": "chaosbench.store",

@@ -13,7 +13,7 @@ from chaosbench.kernels.rolled_taylor import RolledTaylor
 from chaosbench.kernels.rolled_taylor_memory import Memory
 from chaosbench.kernels.rolled_taylor_plan import TaylorPlan
 from chaosbench.kernels.rolled_taylor_size import expansion_operations
-from chaosbench.kernels.samples import QUAD, Shape
+from chaosbench.kernels.samples import Shape, spill
 from chaosbench.kernels.stages import RolledKernels
 from chaosbench.kernels.steps import straight_work_size, write_straight_kernels
 from chaosbench.kernels.straight import Lines
@@ -103,6 +103,5 @@ def assemble_taylor(tape: Tape, order: int, width: int, *, landing: bool = False
 def taylor_sizes(tape: Tape, order: int, width: int) -> Sizes:
     """Return the doubles that the Taylor kernels need."""
     lanes = Lanes(tape.dimension, width)
-    spill = -(-QUAD * tape.dimension // 8) * 8
     work = Memory(TaylorPlan(_series(tape)), order).size if rolled_series(tape, order) else (order + 1) * tape.dimension * width
-    return Sizes(lanes.size, tape.n_parameters * width, spill, work)
+    return Sizes(lanes.size, tape.n_parameters * width, spill(tape.dimension), work)

@@ -13,7 +13,7 @@ from chaosbench.kernels.formulas import advance, combination, error_norm, scaled
 from chaosbench.kernels.graph import Graph
 from chaosbench.kernels.lanes import Lanes
 from chaosbench.kernels.radius import greater
-from chaosbench.kernels.samples import QUAD, Shape
+from chaosbench.kernels.samples import Shape, spill
 from chaosbench.kernels.step_control import controlled, fitted, least_step
 from chaosbench.kernels.steps import write_value
 from chaosbench.kernels.straight import StraightEvaluator
@@ -34,8 +34,7 @@ def pair_lanes(graph: Graph, width: int) -> Lanes:
 def pair_sizes(graph: Graph, tableau: Tableau, width: int) -> Sizes:
     """Return the doubles that `advance` needs; work holds the coefficients [degree + 1][D][W]."""
     dimension = graph.dimension
-    spill = -(-QUAD * dimension // 8) * 8
-    return Sizes(pair_lanes(graph, width).size, graph.tape.n_parameters * width, spill, (tableau.degree + 1) * dimension * width)
+    return Sizes(pair_lanes(graph, width).size, graph.tape.n_parameters * width, spill(dimension), (tableau.degree + 1) * dimension * width)
 
 
 def pair_text(graph: Graph, tableau: Tableau, width: int) -> str:

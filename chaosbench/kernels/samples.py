@@ -27,10 +27,10 @@ class Shape:
     size: int
     degree: int
 
-    @property
-    def spill(self) -> int:
-        """Doubles of `past`, where lanes without a sample write."""
-        return QUAD * self.dimension
+
+def spill(dimension: int) -> int:
+    """Return the doubles of `past`, where lanes without a sample write: whole cache lines."""
+    return -(-QUAD * dimension // 8) * 8
 
 
 class Window(NamedTuple):

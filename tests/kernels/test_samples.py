@@ -8,7 +8,7 @@ import pytest
 
 from chaosbench.kernels.emitter import KERNEL_POINTERS, Assembly, Writer
 from chaosbench.kernels.lanes import Lanes
-from chaosbench.kernels.samples import Shape, Window, due_samples, write_block_samples, write_lane_samples
+from chaosbench.kernels.samples import Shape, Window, due_samples, spill, write_block_samples, write_lane_samples
 from chaosbench.kernels.target import compile_assembly, load_object, processor
 from chaosbench.kernels.values import constant
 from chaosbench.kernels.weave import store_rows, transposed
@@ -52,7 +52,7 @@ class Case:
         for name, value in fields.items():
             record[lanes.field(name) : lanes.field(name) + self.width] = value
         unused = np.zeros(1)
-        call(assembly, "tested", record, unused, self.times, np.zeros(max(self.shape.spill, 8)), self.coefficients, out)
+        call(assembly, "tested", record, unused, self.times, np.zeros(spill(self.shape.dimension)), self.coefficients, out)
         found = (record[lanes.field(name) : lanes.field(name) + self.width] for name in ("index", "sampled"))
         return out, *found
 
