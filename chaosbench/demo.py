@@ -131,9 +131,9 @@ def _pool(workers: int | None) -> Iterator[Executor]:
     except BrokenExecutor as reason:
         raise TaskError("a worker process died, most often because memory ran out; repeat with fewer workers: what was finished is kept") from reason
     except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
         for worker in set(multiprocessing.active_children()) - before:
             worker.terminate()
+        pool.shutdown(cancel_futures=True)
         raise
     finally:
         for name in added:

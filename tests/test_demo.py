@@ -146,9 +146,7 @@ def test_an_interrupt_stops_the_workers_and_keeps_what_was_finished(first: First
 
     with pytest.raises(KeyboardInterrupt):
         run_demo(tmp_path, suite=str(first.suite), progress=stop, forecasters=("zeros", "persistence", "climatology"), workers=1)
-    for worker in set(multiprocessing.active_children()) - before:
-        worker.join(20)
-        assert not worker.is_alive()
+    assert not set(multiprocessing.active_children()) - before
     finished = [read_record(path).label for path in tmp_path.glob("records/*.json")]
     assert len(finished) == 1
     assert not (tmp_path / "index.html").exists()
