@@ -1,16 +1,28 @@
-"""Reading what surrounds the equations: sources, published values, variants. None of it is part of a system's identity."""
+"""Reading what surrounds the equations: sources, published values, variants, peers. None of it is part of a system's identity."""
 
 from collections.abc import Collection, Mapping
 from itertools import pairwise
 from typing import Any
 
 from chaosbench.catalogue import names
-from chaosbench.dynamics.fields import check_keys, entries_of, flag_of, number_of, numbers_of, table_of, text_of, whole_of
-from chaosbench.dynamics.parts import Known, Source, Variant
+from chaosbench.dynamics.fields import check_keys, entries_of, flag_of, number_of, numbers_of, table_of, text_of, texts_of, whole_of
+from chaosbench.dynamics.equations import Equations, read_quantity
+from chaosbench.dynamics.parts import Known, Peer, Source, Variant
 from chaosbench.errors import DefinitionError, nearest
 
+LIBRARIES = ("dysts", "tsdynamics", "predefined", "pynamicalsys")
 COUNT = "positive_exponents"  # beside the quantities that have an estimator
-REGIMES = ("chaotic", "hyperchaotic", "periodic", "quasi-periodic", "fixed point", "conservative", "transient")
+REGIMES = (
+    "chaotic",
+    "hyperchaotic",
+    "periodic",
+    "quasi-periodic",
+    "fixed point",
+    "conservative",
+    "conservative-mixed",
+    "transient",
+    "metastable",
+)
 
 
 def read_sources(data: Mapping[str, Any], where: str) -> tuple[Source, ...]:
@@ -77,6 +89,23 @@ def read_variants(data: Mapping[str, Any], parameters: Collection[str], where: s
             raise DefinitionError(f"{place}.regime: {regime!r} is not known; regimes are {', '.join(REGIMES)}{nearest(regime, REGIMES)}")
         variants.append(Variant(name, text_of(entry, "summary", place), read_settings(entry, parameters, place), regime))
     return tuple(variants)
+
+
+def read_peers(data: Mapping[str, Any], read: Equations, parameters: Collection[str], label: str) -> tuple[Peer, ...]:
+    """Return the entries of [[peer]]; `parameters` are the names that an entry may set (the size name among them)."""
+    peers: list[Peer] = []
+    for entry, place in entries_of(data, "peer", f"{label}: "):
+        check_keys(entry, {"library", "name", "parameters", "coordinates", "wrong_equations", "wrong_parameters"}, place)
+        library, name = text_of(entry, "library", place), text_of(entry, "name", place)
+        if library not in LIBRARIES:
+            raise DefinitionError(f"{place}.library: {library!r} is not known; libraries are {', '.join(LIBRARIES)}{nearest(library, LIBRARIES)}")
+        if any((peer.library, peer.name) == (library, name) for peer in peers):
+            raise DefinitionError(f"{place}.name: {library} {name!r} stands here twice; one entry a name; remove one")
+        texts = texts_of(entry, "coordinates", place)
+        coordinates = tuple(read_quantity(text, read, f"{place}.coordinates[{index}]") for index, text in enumerate(texts))
+        wrong = (text_of(entry, "wrong_equations", place, ""), text_of(entry, "wrong_parameters", place, ""))
+        peers.append(Peer(library, name, read_settings(entry, parameters, place), coordinates or None, *wrong))
+    return tuple(peers)
 
 
 def read_settings(entry: Mapping[str, Any], parameters: Collection[str], where: str) -> dict[str, float]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from chaosbench.dynamics.annotations import read_known, read_sources, read_variants
+from chaosbench.dynamics.annotations import read_known, read_peers, read_sources, read_variants
 from chaosbench.dynamics.definition import KINDS, SystemDefinition
 from chaosbench.dynamics.equations import Equations, read_equations, read_identities, read_integrals, read_symmetries
 from chaosbench.dynamics.fields import check_keys, flag_of, table_of, text_of, texts_of
@@ -15,7 +15,7 @@ from chaosbench.expressions.tree import Expression, names_in
 
 TEXTS = ("kind", "title", "summary", "hamiltonian", "forcing_period", "boundary")
 TABLES = ("size", "state", "parameters", "equations", "initial", "integrals", "identities", "symmetries")
-TOP_KEYS = frozenset({"tags", "aliases", "conservative", "known", "source", "variant", *TEXTS, *TABLES})
+TOP_KEYS = frozenset({"tags", "aliases", "conservative", "known", "source", "variant", "peer", *TEXTS, *TABLES})
 
 
 def build_definition(data: Mapping[str, Any], *, name: str, kind: str, label: str, path: Path | None = None) -> SystemDefinition:
@@ -58,6 +58,7 @@ def build_definition(data: Mapping[str, Any], *, name: str, kind: str, label: st
         known=read_known(data, [source.key for source in sources], settable, read.scope.size_name, top),
         sources=sources,
         variants=read_variants(data, settable, top),
+        peers=read_peers(data, read, settable, label),
         aliases=texts_of(data, "aliases", top),
         conservative=flag_of(data, "conservative", top) or read.hamiltonian is not None,
         path=path,

@@ -5,7 +5,7 @@ from typing import Any
 
 from chaosbench.dynamics.builder import build_definition
 from chaosbench.dynamics.definition import SystemDefinition
-from chaosbench.dynamics.parts import Known, Parameter, StateVariable, Variant
+from chaosbench.dynamics.parts import Known, Parameter, Peer, StateVariable, Variant
 from chaosbench.dynamics.symbols import PHASE, state_key
 from chaosbench.errors import DefinitionError
 from chaosbench.expressions.text import to_text
@@ -46,6 +46,7 @@ def definition_to_data(definition: SystemDefinition) -> dict[str, Any]:
         "known": [_known(known) for known in definition.known],
         "source": [{"key": source.key, "cite": source.cite, "doi": source.doi} for source in definition.sources],
         "variant": [_variant(variant) for variant in definition.variants],
+        "peer": [_peer(peer, forced) for peer in definition.peers],
     }
     if definition.hamiltonian is not None:
         data["hamiltonian"] = _text(definition.hamiltonian, forced)
@@ -112,3 +113,9 @@ def _known(known: Known) -> dict[str, Any]:
 
 def _variant(variant: Variant) -> dict[str, Any]:
     return {"name": variant.name, "summary": variant.summary, "parameters": dict(variant.parameters), "regime": variant.regime}
+
+
+def _peer(peer: Peer, forced: bool) -> dict[str, Any]:
+    coordinates = {} if peer.coordinates is None else {"coordinates": [_text(tree, forced) for tree in peer.coordinates]}
+    texts = {"wrong_equations": peer.wrong_equations, "wrong_parameters": peer.wrong_parameters}
+    return {"library": peer.library, "name": peer.name, "parameters": dict(peer.parameters), **coordinates, **texts}

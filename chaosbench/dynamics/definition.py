@@ -11,7 +11,7 @@ import numpy as np
 
 from chaosbench.dynamics.form import form_of
 from chaosbench.dynamics.headline import KINDS
-from chaosbench.dynamics.parts import InitialRule, Known, Parameter, Source, StateVariable, Variant, scope_of
+from chaosbench.dynamics.parts import InitialRule, Known, Parameter, Peer, Source, StateVariable, Variant, scope_of
 from chaosbench.dynamics.vectors import make_vector
 from chaosbench.errors import DefinitionError, nearest
 from chaosbench.expressions.constants import constant_value
@@ -19,7 +19,7 @@ from chaosbench.expressions.scope import Scope
 from chaosbench.expressions.tree import Element, Expression, to_data, walk
 from chaosbench.identity import sha256_of
 
-__all__ = ["KINDS", "InitialRule", "Known", "Parameter", "Source", "StateVariable", "SystemDefinition", "Variant"]
+__all__ = ["KINDS", "InitialRule", "Known", "Parameter", "Peer", "Source", "StateVariable", "SystemDefinition", "Variant"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ class SystemDefinition:
     known: tuple[Known, ...] = ()
     sources: tuple[Source, ...] = ()
     variants: tuple[Variant, ...] = ()
+    peers: tuple[Peer, ...] = ()
     aliases: tuple[str, ...] = ()
     conservative: bool = False
     path: Path | None = field(default=None, compare=False)

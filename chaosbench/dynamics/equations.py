@@ -89,7 +89,7 @@ def _with_phase(tree: Expression) -> Expression:
 def read_integrals(data: Mapping[str, Any], read: Equations, label: str) -> dict[str, Expression]:
     """Return [integrals] by name; an autonomous Hamiltonian is added under the name H."""
     forced = read.forcing_period is not None
-    found = {name: _quantity(text, read, f"{label}: integrals.{name}") for name, text in table_of(data, "integrals", f"{label}: ").items()}
+    found = {name: read_quantity(text, read, f"{label}: integrals.{name}") for name, text in table_of(data, "integrals", f"{label}: ").items()}
     if read.hamiltonian is None or forced:
         return found
     if "H" in found:
@@ -101,10 +101,11 @@ def read_identities(data: Mapping[str, Any], read: Equations, *, kind: str, labe
     """Return [identities]: the divergence of a flow or delay system, or the determinant of a map's Jacobian."""
     table = table_of(data, "identities", f"{label}: ")
     check_keys(table, {"determinant"} if kind == "maps" else {"divergence"}, f"{label}: identities")
-    return {name: _quantity(text, read, f"{label}: identities.{name}") for name, text in table.items()}
+    return {name: read_quantity(text, read, f"{label}: identities.{name}") for name, text in table.items()}
 
 
-def _quantity(text: Any, read: Equations, where: str, *, index: bool = False) -> Expression:
+def read_quantity(text: Any, read: Equations, where: str, *, index: bool = False) -> Expression:
+    """Return a formula of state and parameters; t stands for the phase of a forced system."""
     return _with_time(_formula(text, read.scope, where, Use(index=index, time=read.forcing_period is not None)), read)
 
 
@@ -123,5 +124,5 @@ def read_symmetries(data: Mapping[str, Any], read: Equations, label: str) -> dic
         check_keys(images, keys, where)
         found[name] = {entry.name: Element(entry.name, "i") if entry.indexed else Name(entry.name) for entry in read.state}
         for key, text in images.items():
-            found[name][keys[key].name] = _quantity(text, read, f"{where}.{key}", index=keys[key].indexed)
+            found[name][keys[key].name] = read_quantity(text, read, f"{where}.{key}", index=keys[key].indexed)
     return found

@@ -77,6 +77,22 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Peer:
+    """The same system in another library.
+
+    parameters: our parameter values at its defaults, where they differ from ours. coordinates: its state as expressions of ours, None if it is ours.
+    wrong_equations, wrong_parameters: what is wrong there and how it shows; empty if nothing is.
+    """
+
+    library: str
+    name: str
+    parameters: Mapping[str, float]
+    coordinates: tuple[Expression, ...] | None = None
+    wrong_equations: str = ""
+    wrong_parameters: str = ""
+
+
+@dataclass(frozen=True)
 class Variant:
     """Another parameter set or regime of the same equations."""
 
