@@ -1,7 +1,8 @@
 """Measure a system once and for all: regime, exponents, dimension, time scales and extent, as Facts."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,16 @@ import numpy as np
 from chaosbench.dynamics.compile import CompiledSystem, compile_system
 from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.errors import InvariantError
-from chaosbench.facts import SCHEMA, Facts, Measured, load_facts, save_facts
+from chaosbench.facts import SCHEMA, Confirmation, Facts, Measured, load_facts, save_facts
 from chaosbench.integrators._choice import choose
 from chaosbench.invariants._attractor import Attractor, survey
 from chaosbench.invariants._block_error import BlockMean
 from chaosbench.invariants._exponents import Exponents, Options, measure_exponents
 from chaosbench.invariants._kaplan_yorke import dimension_with_error
-from chaosbench.invariants._regime import regime_of
+from chaosbench.invariants._lifetimes import time_to_escape, time_to_settle
+from chaosbench.invariants._pair_fit import fit_of_points
+from chaosbench.invariants._point_sets import points_of_system
+from chaosbench.invariants._regime import CHAOTIC, regime_of
 from chaosbench.invariants._transients import time_scale, transient_of
 
 Progress = Callable[[float, str], None]
@@ -24,31 +28,64 @@ PRECISION, PRECISION_OF_MAPS = 0.002, 0.0005
 _SLOWEST = 0.1
 _WORK_LIMIT = 1e10
 _LONGER = (1.0, 10.0)
+_LESS, _LESS_WORK, _STARTS = 10.0, 0.1, 16
+_TIGHTER, _TIGHTEST = 0.1, 1e-12
+_POINTS, _MOST_DIMENSIONS = 80_000, 4.0
 
 
 def measure(definition: SystemDefinition, *, seed: int = 0, threads: int | None = None, progress: Progress | None = None) -> Facts:
     """Return the measured facts of `definition`.
 
-    Method: the transient is 100 dominant periods (maps: 1000 iterations, conservative systems: none), ten times that if the two halves of the
-    orbits disagree. Exponents of 32 orbits until the standard error of the largest is 0.2 % of it (maps 0.05 %), or 0.0002 per period where it is
-    below 0.1 per period, but for at most 1e10 units of `TangentRun.work` (about 30 s of one core), which leaves up to 1 % for the slowest;
-    means, bounds and periods from 16 trajectories of 256 periods; the regime by `regime_of`.
+    Method: the transient is 100 dominant periods (maps: 1000 iterations, conservative systems: none). Exponents of 32 orbits until the standard error
+    of the largest is 0.2 % of it (maps 0.05 %), or 0.0002 per period where it is below 0.1 per period, but for at most 1e10 units of
+    `TangentRun.work` (about 30 s of one core), which leaves up to 1 % for the slowest. They are confirmed by a second, ten times less precise
+    run with other starts, a ten times smaller tolerance and ten times the transient; if the two disagree, or the halves of the orbits do, all is done
+    again with ten times the transient, and chaos that has gone by then, or still goes, was a transient. Means, bounds and periods are those of 16
+    trajectories of 256 periods; the correlation dimension of up to 80 000 points; the regime by `regime_of`.
     The result depends on definition, seed and versions alone. Raises InvariantError when every orbit leaves the attractor.
     """
     system = compile_system(definition)
     report = progress or _silent
     report(0.0, f"{definition.name}: period")
     period = time_scale(system)
+    trials: list[_Trial] = []
     for longer in _LONGER:
         transient = transient_of(system, period) * longer
-        exponents = _exponents(system, seed, period, transient, threads, lambda fraction, text: report(0.05 + 0.75 * fraction, text))
-        if definition.conservative or not exponents.statistics.drifting:
+        first = _exponents(system, seed, transient, period, threads, lambda fraction, text: report(0.05 + 0.6 * fraction, text))
+        report(0.65, f"{definition.name}: confirmation")
+        trials.append(_Trial(transient, first, _again(system, first, seed + 1, 10.0 * transient, period, threads)))
+        if definition.conservative or first.escaped or trials[-1].sound:
             break
-        report(0.0, f"{definition.name}: the halves of the orbits disagree; transient ten times longer")
-    report(0.8, f"{definition.name}: means, bounds and periods")
-    extent = survey(system, seed=seed, period=period, transient=transient, threads=threads)
+        report(0.0, f"{definition.name}: runs or halves of orbits disagree; transient ten times longer")
+    report(0.75, f"{definition.name}: means, bounds and periods")
+    extent = survey(system, seed=seed, period=period, transient=trials[-1].transient, threads=threads)
+    facts = _facts(system, trials, extent, seed)
+    report(0.9, f"{definition.name}: correlation dimension")
+    facts = replace(facts, correlation_dimension=_correlation_dimension(system, facts, period))
     report(1.0, "done")
-    return _facts(system, exponents, extent, transient, seed)
+    return facts
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """The exponents after a transient, and the run that is to confirm them."""
+
+    transient: float
+    first: Exponents
+    second: Exponents
+
+    @property
+    def distance(self) -> float:
+        """Largest difference between the two, in units of what is allowed."""
+        one, other = self.first.statistics, self.second.statistics
+        count = min(len(one.mean), len(other.mean))  # of delays the second may need fewer
+        slack = 0.5 * (one.slack + other.slack) + 1e-9 * np.abs(one.mean).max()
+        allowed = 4.0 * np.hypot(one.standard_error[:count], other.standard_error[:count]) + slack
+        return float(np.max(np.abs(one.mean[:count] - other.mean[:count]) / allowed))
+
+    @property
+    def sound(self) -> bool:
+        return self.distance <= 1.0 and not self.first.statistics.drifting
 
 
 def facts_of(definition: SystemDefinition, *, progress: Progress | None = None) -> Facts:
@@ -100,18 +137,39 @@ def differences(first: Facts, second: Facts, *, exact: bool) -> list[Difference]
     return found
 
 
-def _exponents(system: CompiledSystem, seed: int, period: float, transient: float, threads: int | None, report: Progress) -> Exponents:
-    def relative(statistics: BlockMean) -> float:
-        error = float(np.nan_to_num(statistics.standard_error[0], nan=0.0))
-        return error / max(abs(float(statistics.mean[0])), _SLOWEST / period)
-
+def _exponents(system: CompiledSystem, seed: int, transient: float, period: float, threads: int | None, report: Progress) -> Exponents:
     precision = PRECISION_OF_MAPS if system.definition.kind == "maps" else PRECISION
     options = Options(transient=transient, work_limit=_WORK_LIMIT, threads=threads)
-    return measure_exponents(system, seed=seed, error_of=relative, target_error=precision, duration=None, options=options, progress=report)
+    error_of = partial(_relative, period=period)
+    return measure_exponents(system, seed=seed, error_of=error_of, target_error=precision, duration=None, options=options, progress=report)
 
 
-def _facts(system: CompiledSystem, exponents: Exponents, extent: Attractor, transient: float, seed: int) -> Facts:
-    definition, statistics, settings = system.definition, exponents.statistics, exponents.settings
+def _again(system: CompiledSystem, first: Exponents, seed: int, transient: float, period: float, threads: int | None) -> Exponents:
+    """Measure as `first` was, ten times less precisely, with a smaller tolerance."""
+    precision = _LESS * (PRECISION_OF_MAPS if system.definition.kind == "maps" else PRECISION)
+    settings, neighbours = first.settings, first.settings["neighbours"]
+    options = Options(
+        n_exponents=settings["columns"],
+        rtol=None if settings["rtol"] is None or neighbours else max(_TIGHTER * settings["rtol"], _TIGHTEST),
+        steps_per_lag=2 * settings["steps_per_lag"] or None,
+        neighbours=neighbours,
+        starts=_STARTS,
+        transient=transient,
+        work_limit=_LESS_WORK * _WORK_LIMIT,
+        threads=threads,
+    )
+    error_of = partial(_relative, period=period)
+    return measure_exponents(system, seed=seed, error_of=error_of, target_error=precision, duration=None, options=options)
+
+
+def _relative(statistics: BlockMean, *, period: float) -> float:
+    error = float(np.nan_to_num(statistics.standard_error[0], nan=0.0))
+    return error / max(abs(float(statistics.mean[0])), _SLOWEST / period)
+
+
+def _facts(system: CompiledSystem, trials: list[_Trial], extent: Attractor, seed: int) -> Facts:
+    definition, exponents, trial = system.definition, trials[-1].first, trials[-1]
+    statistics, settings = exponents.statistics, exponents.settings
     if np.isnan(statistics.mean).any():
         raise InvariantError(f"{definition.name}: every orbit left the attractor while measuring; narrow [initial] or change the parameters")
     dimension, dimension_error = dimension_with_error(statistics)
@@ -120,13 +178,15 @@ def _facts(system: CompiledSystem, exponents: Exponents, extent: Attractor, tran
         divergence = (float(statistics.mean.sum()), float(np.sqrt(max(0.0, statistics.covariance.sum()))))
     largest, error = float(statistics.mean[0]), float(statistics.standard_error[0])
     moving = np.isfinite(extent.periods)
-    regime = "transient" if exponents.escaped or extent.failed else regime_of(definition, statistics, at_rest=extent.at_rest)
+    period = float(np.median(extent.periods[moving])) if moving.any() else float("nan")
+    regime, lifetime = _regime(definition, trials, extent)
+    stiffness = extent.decay * period / (2.0 * np.pi)
     return Facts(
         schema=SCHEMA,
         name=definition.name,
         identity=definition.identity,
         regime=regime,
-        period=float(np.median(extent.periods[moving])) if moving.any() else float("nan"),
+        period=period,
         periods=_tuple(extent.periods),
         mean=_tuple(extent.mean),
         standard_deviation=_tuple(extent.standard_deviation),
@@ -134,13 +194,59 @@ def _facts(system: CompiledSystem, exponents: Exponents, extent: Attractor, tran
         divergence=Measured(*divergence),
         lyapunov_spectrum=Measured(_tuple(statistics.mean), _tuple(statistics.standard_error)),
         kaplan_yorke_dimension=Measured(dimension, dimension_error),
+        entropy_bound=_entropy_bound(statistics),
+        correlation_dimension=None,
+        lifetime=None if lifetime is None else Measured(*lifetime),
+        spread=float(np.std(exponents.rates[exponents.status == 0][:, :, 0].mean(axis=1), ddof=1)) if definition.conservative else None,
+        stiffness=stiffness if np.isfinite(stiffness) else None,
         lyapunov_time=1.0 / largest if largest > 3.0 * error else None,
-        transient=transient,
+        transient=trial.transient,
+        confirmation=Confirmation(
+            value=_tuple(trial.second.statistics.mean),
+            standard_error=_tuple(trial.second.statistics.standard_error),
+            seed=trial.second.settings["seed"],
+            rtol=trial.second.settings["rtol"],
+            transient=trial.second.settings["transient"],
+            distance=trial.distance,
+        ),
         integrator=choose(system).name,
         method=_method(settings),
         seed=seed,
         versions=settings["versions"],
     )
+
+
+def _regime(definition: SystemDefinition, trials: list[_Trial], extent: Attractor) -> tuple[str, tuple[float, float] | None]:
+    """Return the regime, and the lifetime of what does not stay: orbits that escape are metastable, chaos that settles is a transient."""
+    last = trials[-1]
+    for run in (last.first, last.second):
+        if run.escaped:
+            return "metastable", time_to_escape(run)
+    regime = regime_of(definition, last.first.statistics, at_rest=extent.at_rest)
+    if definition.conservative:
+        return regime, None
+    if regime in CHAOTIC and last.sound:
+        return regime, None
+    settled = [time_to_settle(run) for trial in trials for run in (trial.first, trial.second)]
+    seen = next((lifetime for lifetime in settled if lifetime is not None), None)
+    chaotic = any(regime_of(definition, trial.first.statistics, at_rest=False) in CHAOTIC for trial in trials)
+    return ("transient", seen) if chaotic and (len(trials) > 1 or not last.sound) else (regime, None)
+
+
+def _entropy_bound(statistics: BlockMean) -> Measured:
+    positive = statistics.mean > 0.0
+    variance = float(statistics.covariance[np.ix_(positive, positive)].sum())
+    return Measured(float(statistics.mean[positive].sum()), float(np.sqrt(max(0.0, variance))))
+
+
+def _correlation_dimension(system: CompiledSystem, facts: Facts, period: float) -> Measured | None:
+    """Measure it where there is an attractor of few dimensions and the fit found a scaling region."""
+    dimension = facts.kaplan_yorke_dimension.value
+    if facts.regime not in CHAOTIC or not isinstance(dimension, float) or dimension > _MOST_DIMENSIONS:
+        return None
+    cloud = points_of_system(system, seed=facts.seed, points=_POINTS, duration=None, dt=None, period=period, transient=facts.transient)
+    fit = fit_of_points(cloud, facts.seed).fit
+    return None if fit is None else Measured(fit.slope, fit.error)
 
 
 def _method(settings: Mapping[str, Any]) -> str:

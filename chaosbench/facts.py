@@ -18,8 +18,8 @@ from chaosbench.errors import DatasetError
 from chaosbench.folders import cache_folder, write_whole
 from chaosbench.identity import plain
 
-SCHEMA = 1
-_NUMBERS = ("period", "transient", "lyapunov_time")
+SCHEMA = 2
+_NUMBERS = ("period", "transient", "lyapunov_time", "spread", "stiffness")
 _log = logging.getLogger(__name__)
 
 
@@ -32,13 +32,29 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class Confirmation:
+    """The spectrum measured again: other starts, a tighter tolerance, ten times the transient. distance: largest difference of an exponent, in units
+    of what is allowed: 4 joint standard errors and 3 units of ln over one orbit."""
+
+    value: tuple[float, ...]
+    standard_error: tuple[float, ...]
+    seed: int
+    rtol: float | None
+    transient: float
+    distance: float
+
+
+@dataclass(frozen=True)
 class Facts:
     """What was measured of one system.
 
-    regime: chaotic, hyperchaotic, periodic, quasi-periodic, fixed point, conservative or transient. period: dominant period (median over components);
+    regime: as `regime_of` tells them. lifetime: how long chaos lasts on average where it does not stay (regimes transient and metastable). period: dominant period (median over components);
     periods: per component. mean, standard_deviation, bounds (low, high): per component, angles by cosine and sine left out (NaN becomes null).
-    divergence: mean rate of volume change (maps: mean log|det J|), standard error beside it. lyapunov_time: 1 / largest exponent, None when that is
-    not positive by 3 standard errors. transient: time left out. method, integrator, seed, versions: how to repeat it.
+    divergence: mean rate of volume change (maps: mean log|det J|), standard error beside it. entropy_bound: sum of the positive exponents, an upper
+    bound of the entropy (Ruelle). correlation_dimension: None where there is no attractor or no scaling region. spread: standard deviation of the largest
+    exponent between orbits, for conservative systems, whose orbits may never meet. stiffness: fastest decay rate (median over the attractor) times period
+    over 2 pi, flows only. lyapunov_time: 1 / largest exponent, None when that is not positive by 3 standard errors. transient: time left out.
+    confirmation: a second run. method, integrator, seed, versions: how to repeat it.
     """
 
     schema: int
@@ -53,8 +69,14 @@ class Facts:
     divergence: Measured
     lyapunov_spectrum: Measured
     kaplan_yorke_dimension: Measured
+    entropy_bound: Measured
+    correlation_dimension: Measured | None
+    lifetime: Measured | None
+    spread: float | None
+    stiffness: float | None
     lyapunov_time: float | None
     transient: float
+    confirmation: Confirmation
     integrator: str
     method: str
     seed: int
@@ -80,7 +102,9 @@ def facts_from_json(text: str, where: str) -> Facts:
     if set(data) != wanted:
         raise DatasetError(f"{where}: keys {sorted(set(data) ^ wanted)} are missing or unknown; measure the system again")
     for key, value in data.items():
-        if isinstance(value, dict) and set(value) == {"value", "standard_error"}:
+        if key == "confirmation":
+            data[key] = Confirmation(**{name: _tuples(part) for name, part in value.items()})
+        elif isinstance(value, dict) and set(value) == {"value", "standard_error"}:
             data[key] = Measured(_tuples(value["value"]), _tuples(value["standard_error"]))
         elif isinstance(value, list) or key in _NUMBERS:
             data[key] = _tuples(value)

@@ -5,8 +5,8 @@ from itertools import pairwise
 from typing import Any
 
 from chaosbench.catalogue import names
-from chaosbench.dynamics.fields import check_keys, entries_of, flag_of, number_of, numbers_of, table_of, text_of, texts_of, whole_of
 from chaosbench.dynamics.equations import Equations, read_quantity
+from chaosbench.dynamics.fields import check_keys, entries_of, flag_of, number_of, numbers_of, table_of, text_of, texts_of, whole_of
 from chaosbench.dynamics.parts import Known, Peer, Source, Variant
 from chaosbench.errors import DefinitionError, nearest
 

@@ -16,13 +16,14 @@ _SAMPLES = 8192
 _SAMPLES_PER_PERIOD = 32
 _TRACES = 64
 _STILL = 1e-6
+_JACOBIANS = 64
 
 
 @dataclass(frozen=True)
 class Attractor:
     """Per component (D,): mean, standard_deviation, low, high (NaN for angles), periods (NaN for what does not move). divergence and its error.
 
-    at_rest: nothing moves. failed: trajectories that ended early.
+    decay: the fastest decay rate, the largest -Re of an eigenvalue of the Jacobian, median over the attractor (NaN but for flows). at_rest: nothing moves. failed: trajectories that ended early.
     """
 
     mean: np.ndarray
@@ -31,6 +32,7 @@ class Attractor:
     high: np.ndarray
     periods: np.ndarray
     divergence: tuple[float, float]
+    decay: float
     at_rest: bool
     failed: int
 
@@ -45,14 +47,15 @@ def survey(system: CompiledSystem, *, seed: int, period: float, transient: float
     failed = _RUNS - len(good)
     if not len(good):
         nothing = np.full(system.dimension, np.nan)
-        return Attractor(nothing, nothing, nothing, nothing, nothing, (np.nan, np.nan), False, failed)
+        return Attractor(nothing, nothing, nothing, nothing, nothing, (np.nan, np.nan), np.nan, False, failed)
     angles = ~np.isnan(system.periods)
     flat = good.reshape(-1, system.dimension)
     mean, spread, low, high = flat.mean(axis=0), flat.std(axis=0), flat.min(axis=0), flat.max(axis=0)
     moves = np.ptp(good, axis=1).max(axis=0) > _STILL * (1e-3 + np.abs(flat).max(axis=0))
     for column in (mean, spread, low, high):
         column[angles] = np.nan
-    return Attractor(mean, spread, low, high, _periods(system, good, dt), _divergence(system, good, dt), not bool(moves.any()), failed)
+    periods, divergence, decay = _periods(system, good, dt), _divergence(system, good, dt), _decay(system, flat)
+    return Attractor(mean, spread, low, high, periods, divergence, decay, not bool(moves.any()), failed)
 
 
 def _periods(system: CompiledSystem, states: np.ndarray, dt: float) -> np.ndarray:
@@ -63,6 +66,14 @@ def _periods(system: CompiledSystem, states: np.ndarray, dt: float) -> np.ndarra
     first = np.cumsum(np.concatenate([[0], 1 + (~np.isnan(system.periods[:-1])).astype(int)]))
     chosen = found[:, first]
     return np.array([np.nanmedian(column) if np.isfinite(column).any() else np.nan for column in chosen.T])
+
+
+def _decay(system: CompiledSystem, states: np.ndarray) -> float:
+    if system.definition.kind != "flows":
+        return float("nan")
+    seen = states[np.linspace(0, len(states) - 1, _JACOBIANS).astype(int)]
+    rates = -np.linalg.eigvals(system.jacobian(seen)).real.min(axis=1)
+    return float(np.median(np.maximum(rates, 0.0)))
 
 
 def _divergence(system: CompiledSystem, states: np.ndarray, dt: float) -> tuple[float, float]:

@@ -13,10 +13,12 @@ from chaosbench.dynamics.compile import CompiledSystem
 from chaosbench.errors import InvariantError
 from chaosbench.integrators.base import InitialState, Status
 from chaosbench.invariants._block_error import BlockMean, block_mean
+from chaosbench.invariants._jumps import has_jumps
 from chaosbench.invariants._kaplan_yorke import kaplan_yorke
+from chaosbench.invariants._neighbours import NeighbourRun
 from chaosbench.invariants._rounding import two_digits
 from chaosbench.invariants._tangents import TangentRun, slope
-from chaosbench.invariants._transients import default_transient
+from chaosbench.invariants._transients import default_transient, time_scale
 from chaosbench.settling import on_attractor
 
 Progress = Callable[[float, str], None]
@@ -41,7 +43,8 @@ class Options:
 
     n_exponents: None means all D up to 64 dimensions, otherwise enough to pass the Kaplan-Yorke dimension. starts: independent orbits. rtol: error
     per step of the orbit (None: by the target, see `measure_exponents`). transient: time before measuring (None: the definition's default).
-    steps_per_lag: delays, None means until the local error is below rtol. work_limit: `TangentRun.work` after which the run ends as "short" (1e10 is
+    steps_per_lag: delays, None means until the local error is below rtol. neighbours: carry displaced orbits in the place of tangents; None means
+    where the right-hand side of a flow jumps. work_limit: `TangentRun.work` after which the run ends as "short" (1e10 is
     about 20 s of one core).
     """
 
@@ -50,6 +53,7 @@ class Options:
     rtol: float | None = None
     transient: float | None = None
     steps_per_lag: int | None = None
+    neighbours: bool | None = None
     work_limit: float = 1e10
     threads: int | None = None
 
@@ -79,7 +83,7 @@ class Exponents:
 class _Plan:
     """How a run goes on: the interval, the steps between orthonormalisations (flows in lanes), and what the pilot found."""
 
-    run: TangentRun
+    run: TangentRun | NeighbourRun
     interval: float
     every: int
     exponents: np.ndarray
@@ -139,6 +143,8 @@ def measure_exponents(
     initial = on_attractor(
         system, n=options.starts, seed=seed, purpose="exponents", transient=transient, rtol=_SETTLING, atol=1e-3 * _SETTLING, threads=options.threads
     )
+    if options.neighbours is None:
+        options = replace(options, neighbours=not system.tape.smooth and has_jumps(system, initial, time_scale(system)))
     report(0.05, "pilot")
     plan = _plan(system, initial, seed, options)
     if target_error is not None and options.rtol is None:
@@ -221,7 +227,11 @@ def _plan(system: CompiledSystem, initial: InitialState, seed: int, options: Opt
 
 
 def _pilot(system: CompiledSystem, initial: InitialState, columns: int, steps: int, seed: int, options: Options) -> _Plan:
-    run = TangentRun(system, initial, columns=columns, seed=seed, rtol=options.rtol, steps_per_lag=steps, threads=options.threads)
+    run: TangentRun | NeighbourRun
+    if options.neighbours:
+        run = NeighbourRun(system, initial, columns=columns, seed=seed, threads=options.threads)
+    else:
+        run = TangentRun(system, initial, columns=columns, seed=seed, rtol=options.rtol, steps_per_lag=steps, threads=options.threads)
     first = _first_interval(system, initial, steps)
     run.advance(1, interval=first, per_record=_PILOT)
     rates = run.advance(1, interval=first, per_record=_PILOT)[:, 0] / (_PILOT * run.time_of(first))
@@ -280,6 +290,7 @@ def _settings(
         "records": rates.shape[1],
         "duration": rates.shape[0] * rates.shape[1] * per_record * run.time_of(plan.interval),
         "method": run.method,
+        "neighbours": isinstance(run, NeighbourRun),
         "rtol": run.rtol if flows else None,
         "atol": run.atol if flows else None,
         "evaluations": run.evaluations,

@@ -7,16 +7,16 @@ from chaosbench.invariants._block_error import BlockMean
 from chaosbench.invariants._kaplan_yorke import zero_width
 
 _PRESERVED = 1e-5
+CHAOTIC = ("chaotic", "hyperchaotic")  # with an attractor
 
 
 def regime_of(definition: SystemDefinition, statistics: BlockMean, *, at_rest: bool) -> str:
     """Return the regime of measured exponents.
 
     An exponent counts as zero within `zero_width` (3 standard errors plus 3 units of ln over one orbit), as positive above it. Rule, the first that
-    fits: at_rest (no component moves after the transient): "fixed point". The orbits' halves disagree although the transient was lengthened, and
-    the system is dissipative: "transient". Conservative, by definition or because all D exponents sum to 0 within 1e-5 of their sizes:
-    "conservative" with a positive exponent, else "quasi-periodic". Two or more positive:
-    "hyperchaotic"; one: "chaotic". None: flows and delays with one zero "periodic", with more "quasi-periodic", with none "fixed point" (it is still
+    fits: at_rest (no component moves after the transient): "fixed point". Conservative, by definition or because all D exponents sum to 0 within
+    1e-5 of their sizes: "conservative" with a positive exponent, "conservative-mixed" where orbits have exponents of their own, regular ones among
+    them, else "quasi-periodic". Two or more positive: "hyperchaotic"; one: "chaotic". None: flows and delays with one zero "periodic", with more "quasi-periodic", with none "fixed point" (it is still
     coming to rest); maps with a zero "quasi-periodic", with none "periodic".
     """
     width = zero_width(statistics)
@@ -28,9 +28,7 @@ def regime_of(definition: SystemDefinition, statistics: BlockMean, *, at_rest: b
     if at_rest:
         return "fixed point"
     if conservative:
-        return "conservative" if positive else "quasi-periodic"
-    if statistics.drifting:
-        return "transient"
+        return ("conservative-mixed" if statistics.mixed else "conservative") if positive else "quasi-periodic"
     if positive:
         return "hyperchaotic" if positive > 1 else "chaotic"
     if definition.kind == "maps":
