@@ -240,9 +240,9 @@ def _entropy_bound(statistics: BlockMean) -> Measured:
 
 
 def _correlation_dimension(system: CompiledSystem, facts: Facts, period: float) -> Measured | None:
-    """Measure it where there is an attractor of few dimensions and the fit found a scaling region."""
+    """Measure it where there is an attractor of few dimensions, not a piece of the line, and the fit finds a scaling region."""
     dimension = facts.kaplan_yorke_dimension.value
-    if facts.regime not in CHAOTIC or not isinstance(dimension, float) or dimension > _MOST_DIMENSIONS:
+    if facts.regime not in CHAOTIC or system.dimension == 1 or not isinstance(dimension, float) or dimension > _MOST_DIMENSIONS:
         return None
     cloud = points_of_system(system, seed=facts.seed, points=_POINTS, duration=None, dt=None, period=period, transient=facts.transient)
     fit = fit_of_points(cloud, facts.seed).fit

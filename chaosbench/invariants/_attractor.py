@@ -23,7 +23,8 @@ _JACOBIANS = 64
 class Attractor:
     """Per component (D,): mean, standard_deviation, low, high (NaN for angles), periods (NaN for what does not move). divergence and its error.
 
-    decay: the fastest decay rate, the largest -Re of an eigenvalue of the Jacobian, median over the attractor (NaN but for flows). at_rest: nothing moves. failed: trajectories that ended early.
+    decay: the fastest decay rate, the largest -Re of an eigenvalue of the Jacobian, median over the attractor (NaN but for flows).
+    at_rest: nothing moves. failed: trajectories that ended early.
     """
 
     mean: np.ndarray

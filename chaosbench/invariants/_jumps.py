@@ -1,7 +1,8 @@
 """Whether a flow has jumps: right-hand sides that are discontinuous where orbits go.
 
-At a jump the tangent flow is multiplied by a saltation matrix, which the variational equations do not contain: their exponents are wrong there, however
-finely they are integrated. Source: R. I. Leine, H. Nijmeijer, Dynamics and Bifurcations of Non-Smooth Mechanical Systems (2004), chapter 7.
+At a jump the tangent flow is multiplied by a saltation matrix, which the variational equations do not contain: their exponents are wrong there,
+however finely they are integrated.
+Source: R. I. Leine, H. Nijmeijer, Dynamics and Bifurcations of Non-Smooth Mechanical Systems (2004), chapter 7.
 """
 
 import numpy as np

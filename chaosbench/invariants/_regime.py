@@ -16,8 +16,8 @@ def regime_of(definition: SystemDefinition, statistics: BlockMean, *, at_rest: b
     An exponent counts as zero within `zero_width` (3 standard errors plus 3 units of ln over one orbit), as positive above it. Rule, the first that
     fits: at_rest (no component moves after the transient): "fixed point". Conservative, by definition or because all D exponents sum to 0 within
     1e-5 of their sizes: "conservative" with a positive exponent, "conservative-mixed" where orbits have exponents of their own, regular ones among
-    them, else "quasi-periodic". Two or more positive: "hyperchaotic"; one: "chaotic". None: flows and delays with one zero "periodic", with more "quasi-periodic", with none "fixed point" (it is still
-    coming to rest); maps with a zero "quasi-periodic", with none "periodic".
+    them, else "quasi-periodic". Two or more positive: "hyperchaotic"; one: "chaotic". None: flows and delays with one zero "periodic", with more
+    "quasi-periodic", with none "fixed point" (it is still coming to rest); maps with a zero "quasi-periodic", with none "periodic".
     """
     width = zero_width(statistics)
     positive = int(np.count_nonzero(statistics.mean > width))
