@@ -51,10 +51,10 @@ class Facts:
     regime: as `regime_of` tells them. lifetime: how long chaos lasts on average where it does not stay (regimes transient and metastable).
     period: dominant period (median over components); periods: per component. mean, standard_deviation, bounds (low, high): per component, angles by
     cosine and sine left out (NaN becomes null). divergence: mean rate of volume change (maps: mean log|det J|), standard error beside it.
-    entropy_bound: sum of the positive exponents, an upper bound of the entropy (Ruelle). correlation_dimension: None where there is no attractor or no
-    scaling region. spread: standard deviation of the largest exponent between orbits, for conservative systems, whose orbits may never meet.
-    stiffness: fastest decay rate (median over the attractor) times period over 2 pi, flows only. lyapunov_time: 1 / largest exponent, None when that is
-    not positive by 3 standard errors. transient: time left out. confirmation: a second run. method, integrator, seed, versions: how to repeat it.
+    entropy_bound: sum of the positive exponents, an upper bound of the entropy (Ruelle). correlation_dimension: None where there is no attractor or
+    no scaling region. spread: standard deviation of the largest exponent between orbits, for conservative systems, whose orbits may never meet.
+    stiffness: fastest decay rate (median over the attractor) times period over 2 pi, flows only. lyapunov_time: 1 / largest exponent, None when that
+    is not positive by 3 standard errors. transient: time left out. confirmation: a second run. method, integrator, seed, versions: how to repeat it.
     """
 
     schema: int
