@@ -211,6 +211,9 @@ def _facts(system: CompiledSystem, trials: list[_Trial], extent: Attractor, seed
         ),
         integrator=choose(system).name,
         method=_method(settings),
+        orbits=settings["starts"],
+        duration=settings["duration"],
+        rtol=settings["rtol"],
         seed=seed,
         versions=settings["versions"],
     )

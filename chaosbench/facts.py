@@ -19,7 +19,7 @@ from chaosbench.folders import cache_folder, write_whole
 from chaosbench.identity import plain
 
 SCHEMA = 2
-_NUMBERS = ("period", "transient", "lyapunov_time", "spread", "stiffness")
+_NUMBERS = ("period", "transient", "lyapunov_time", "spread", "stiffness", "duration", "rtol")
 _log = logging.getLogger(__name__)
 
 
@@ -54,7 +54,8 @@ class Facts:
     entropy_bound: sum of the positive exponents, an upper bound of the entropy (Ruelle). correlation_dimension: None where there is no attractor or
     no scaling region. spread: standard deviation of the largest exponent between orbits, for conservative systems, whose orbits may never meet.
     stiffness: fastest decay rate (median over the attractor) times period over 2 pi, flows only. lyapunov_time: 1 / largest exponent, None when that
-    is not positive by 3 standard errors. transient: time left out. confirmation: a second run. method, integrator, seed, versions: how to repeat it.
+    is not positive by 3 standard errors. transient: time left out. confirmation: a second run. orbits,
+    duration (of all together), rtol, method, integrator, seed, versions: how to repeat it.
     """
 
     schema: int
@@ -79,6 +80,9 @@ class Facts:
     confirmation: Confirmation
     integrator: str
     method: str
+    orbits: int
+    duration: float
+    rtol: float | None
     seed: int
     versions: Mapping[str, str]
 
