@@ -9,14 +9,14 @@ import numpy as np
 
 from chaosbench.dynamics.compile import CompiledSystem, compile_system
 from chaosbench.dynamics.definition import SystemDefinition
-from chaosbench.errors import InvariantError
+from chaosbench.errors import DatasetError, InvariantError
 from chaosbench.facts import SCHEMA, Confirmation, Facts, Measured, load_facts, save_facts
 from chaosbench.integrators._choice import choose
 from chaosbench.invariants._attractor import Attractor, survey
 from chaosbench.invariants._block_error import BlockMean
 from chaosbench.invariants._exponents import Exponents, Options, measure_exponents
 from chaosbench.invariants._kaplan_yorke import dimension_with_error
-from chaosbench.invariants._lifetimes import time_to_escape, time_to_settle
+from chaosbench.invariants._lifetimes import lifetime_of_chaos
 from chaosbench.invariants._pair_fit import fit_of_points
 from chaosbench.invariants._point_sets import points_of_system
 from chaosbench.invariants._regime import CHAOTIC, regime_of
@@ -40,8 +40,8 @@ def measure(definition: SystemDefinition, *, seed: int = 0, threads: int | None 
     of the largest is 0.2 % of it (maps 0.05 %), or 0.0002 per period where it is below 0.1 per period, but for at most 1e10 units of
     `TangentRun.work` (about 30 s of one core), which leaves up to 1 % for the slowest. They are confirmed by a second, ten times less precise
     run with other starts, a ten times smaller tolerance and ten times the transient; if the two disagree, or the halves of the orbits do, all is done
-    again with ten times the transient, and chaos that has gone by then, or still goes, was a transient. Means, bounds and periods are those of 16
-    trajectories of 256 periods; the correlation dimension of up to 80 000 points; the regime by `regime_of`.
+    again with ten times the transient. Where there is no lasting chaos the lifetime of what went before is measured. Means, bounds and periods are those
+    of 16 trajectories of 256 periods; the correlation dimension of up to 80 000 points; the regime by `regime_of`.
     The result depends on definition, seed and versions alone. Raises InvariantError when every orbit leaves the attractor.
     """
     system = compile_system(definition)
@@ -53,13 +53,18 @@ def measure(definition: SystemDefinition, *, seed: int = 0, threads: int | None 
         transient = transient_of(system, period) * longer
         first = _exponents(system, seed, transient, period, threads, lambda fraction, text: report(0.05 + 0.6 * fraction, text))
         report(0.65, f"{definition.name}: confirmation")
-        trials.append(_Trial(transient, first, _again(system, first, seed + 1, 10.0 * transient, period, threads)))
+        trials.append(_Trial(transient, first, _again(system, first, seed + 1, transient, period, threads)))
         if definition.conservative or first.escaped or trials[-1].sound:
             break
         report(0.0, f"{definition.name}: runs or halves of orbits disagree; transient ten times longer")
     report(0.75, f"{definition.name}: means, bounds and periods")
     extent = survey(system, seed=seed, period=period, transient=trials[-1].transient, threads=threads)
     facts = _facts(system, trials, extent, seed)
+    if facts.regime not in CHAOTIC and not definition.conservative:
+        report(0.85, f"{definition.name}: lifetime")
+        lifetime = lifetime_of_chaos(system, seed=seed, period=period, transient=trials[0].transient, threads=threads)
+        regime = "transient" if lifetime is not None and facts.regime != "metastable" else facts.regime
+        facts = replace(facts, regime=regime, lifetime=None if lifetime is None else Measured(*lifetime))
     report(0.9, f"{definition.name}: correlation dimension")
     facts = replace(facts, correlation_dimension=_correlation_dimension(system, facts, period))
     report(1.0, "done")
@@ -81,7 +86,9 @@ class _Trial:
         count = min(len(one.mean), len(other.mean))  # of delays the second may need fewer
         slack = 0.5 * (one.slack + other.slack) + 1e-9 * np.abs(one.mean).max()
         allowed = 4.0 * np.hypot(one.standard_error[:count], other.standard_error[:count]) + slack
-        return float(np.max(np.abs(one.mean[:count] - other.mean[:count]) / allowed))
+        same = one.mean[:count] == other.mean[:count]  # both may be -inf
+        difference = np.where(same, 0.0, np.abs(np.where(same, 0.0, one.mean[:count]) - np.where(same, 0.0, other.mean[:count])))
+        return float(np.max(np.nan_to_num(difference / allowed, nan=np.inf)))
 
     @property
     def sound(self) -> bool:
@@ -145,7 +152,10 @@ def _exponents(system: CompiledSystem, seed: int, transient: float, period: floa
 
 
 def _again(system: CompiledSystem, first: Exponents, seed: int, transient: float, period: float, threads: int | None) -> Exponents:
-    """Measure as `first` was, ten times less precisely, with a smaller tolerance."""
+    """Measure as `first` was, ten times less precisely, with a smaller tolerance and ten times the transient.
+
+    Where orbits escape, hardly one may last through ten transients: the second run then waits for one.
+    """
     precision = _LESS * (PRECISION_OF_MAPS if system.definition.kind == "maps" else PRECISION)
     settings, neighbours = first.settings, first.settings["neighbours"]
     options = Options(
@@ -154,12 +164,15 @@ def _again(system: CompiledSystem, first: Exponents, seed: int, transient: float
         steps_per_lag=2 * settings["steps_per_lag"] or None,
         neighbours=neighbours,
         starts=_STARTS,
-        transient=transient,
+        transient=10.0 * transient,
         work_limit=_LESS_WORK * _WORK_LIMIT,
         threads=threads,
     )
-    error_of = partial(_relative, period=period)
-    return measure_exponents(system, seed=seed, error_of=error_of, target_error=precision, duration=None, options=options)
+    run = partial(measure_exponents, system, seed=seed, error_of=partial(_relative, period=period), target_error=precision, duration=None)
+    try:
+        return run(options=options)
+    except DatasetError:
+        return run(options=replace(options, transient=transient))
 
 
 def _relative(statistics: BlockMean, *, period: float) -> float:
@@ -179,7 +192,7 @@ def _facts(system: CompiledSystem, trials: list[_Trial], extent: Attractor, seed
     largest, error = float(statistics.mean[0]), float(statistics.standard_error[0])
     moving = np.isfinite(extent.periods)
     period = float(np.median(extent.periods[moving])) if moving.any() else float("nan")
-    regime, lifetime = _regime(definition, trials, extent)
+    regime = _regime(definition, trials, extent)
     stiffness = extent.decay * period / (2.0 * np.pi)
     return Facts(
         schema=SCHEMA,
@@ -196,7 +209,7 @@ def _facts(system: CompiledSystem, trials: list[_Trial], extent: Attractor, seed
         kaplan_yorke_dimension=Measured(dimension, dimension_error),
         entropy_bound=_entropy_bound(statistics),
         correlation_dimension=None,
-        lifetime=None if lifetime is None else Measured(*lifetime),
+        lifetime=None,
         spread=float(np.std(exponents.rates[exponents.status == 0][:, :, 0].mean(axis=1), ddof=1)) if definition.conservative else None,
         stiffness=stiffness if np.isfinite(stiffness) else None,
         lyapunov_time=1.0 / largest if largest > 3.0 * error else None,
@@ -219,21 +232,16 @@ def _facts(system: CompiledSystem, trials: list[_Trial], extent: Attractor, seed
     )
 
 
-def _regime(definition: SystemDefinition, trials: list[_Trial], extent: Attractor) -> tuple[str, tuple[float, float] | None]:
-    """Return the regime, and the lifetime of what does not stay: orbits that escape are metastable, chaos that settles is a transient."""
+def _regime(definition: SystemDefinition, trials: list[_Trial], extent: Attractor) -> str:
+    """Return the regime: what escapes is metastable, chaos that settles a transient."""
     last = trials[-1]
-    for run in (last.first, last.second):
-        if run.escaped:
-            return "metastable", time_to_escape(run)
+    if last.first.escaped or last.second.escaped:
+        return "metastable"
     regime = regime_of(definition, last.first.statistics, at_rest=extent.at_rest)
-    if definition.conservative:
-        return regime, None
-    if regime in CHAOTIC and last.sound:
-        return regime, None
-    settled = [time_to_settle(run) for trial in trials for run in (trial.first, trial.second)]
-    seen = next((lifetime for lifetime in settled if lifetime is not None), None)
+    if definition.conservative or (regime in CHAOTIC and last.sound):
+        return regime
     chaotic = any(regime_of(definition, trial.first.statistics, at_rest=False) in CHAOTIC for trial in trials)
-    return ("transient", seen) if chaotic and (len(trials) > 1 or not last.sound) else (regime, None)
+    return "transient" if chaotic else regime
 
 
 def _entropy_bound(statistics: BlockMean) -> Measured:

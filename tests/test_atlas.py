@@ -11,7 +11,7 @@ import pytest
 from chaosbench.atlas import differences, facts_of, measure
 from chaosbench.dynamics.reader import system, system_from
 from chaosbench.errors import InvariantError
-from chaosbench.facts import Facts, Measured, facts_from_json, facts_to_json
+from chaosbench.facts import Facts, Measured, facts_from_json, facts_to_json, load_facts
 
 SCRIPT = Path(__file__).parent.parent / "scripts" / "measure_registry"
 BOX = {"box": [[0.1, 0.9]]}
@@ -65,6 +65,36 @@ def test_a_system_that_comes_to_rest_is_a_fixed_point() -> None:
     assert np.isnan(rest.period)
 
 
+HOLE = "where(abs(x - 0.3005) < 0.0005, {out}, where(x < p, x/p, (1 - x)/(1 - p)))"
+
+
+def test_chaos_that_falls_through_a_hole_onto_a_fixed_point_is_a_transient_with_its_lifetime() -> None:
+    # flat density, a hole of width 1/1000: 1000 iterations; what remains contracts by 2 an iteration
+    equation = f"where(x > 1, 1.5 + 0.5*(x - 1.5), {HOLE.format(out='2 + x')})"
+    found = measure(system_from({"x": equation}, parameters={"p": 0.3}, kind="maps", initial=BOX, name="hole"))
+    assert found.regime == "transient"
+    assert found.lifetime is not None
+    assert found.lifetime.value == pytest.approx(1000.0, abs=4 * float(found.lifetime.standard_error))
+    assert found.lyapunov_spectrum.value == pytest.approx([-np.log(2)], abs=1e-3)  # a few orbits stay long
+    assert found.correlation_dimension is None
+
+
+def test_chaos_that_falls_through_a_hole_to_infinity_is_metastable() -> None:
+    equation = f"where(x > 1, 10*x, {HOLE.format(out='2 + x')})"
+    found = measure(system_from({"x": equation}, parameters={"p": 0.3}, kind="maps", initial=BOX, name="hole"))
+    assert found.regime == "metastable"
+    assert found.lifetime is not None
+    assert found.lifetime.value == pytest.approx(1000.0, abs=4 * float(found.lifetime.standard_error))
+
+
+def test_a_second_run_confirms_the_first(tent: Facts) -> None:
+    second = tent.confirmation
+    assert (second.seed, second.transient, second.rtol) == (1, 10 * tent.transient, None)
+    assert second.distance <= 1.0
+    assert second.value[0] == pytest.approx(0.610864, abs=4 * second.standard_error[0])
+    assert second.standard_error[0] > 2 * tent.lyapunov_spectrum.standard_error[0]
+
+
 def test_a_system_that_runs_away_is_an_error_with_a_remedy() -> None:
     with pytest.raises((InvariantError, ValueError), match=r"narrow|shorten"):
         measure(system_from({"x": "1.5*x"}, kind="maps", initial={"box": [[1.0, 2.0]]}, name="away"))
@@ -89,6 +119,16 @@ def test_two_seeds_agree_within_three_joint_standard_errors_and_an_altered_value
     assert found.quantity == "lyapunov_spectrum[0]"
     assert found.distance == pytest.approx(5 / np.sqrt(2))
     assert [one.quantity for one in differences(tent, replace(tent, regime="periodic"), exact=False)] == ["regime"]
+
+
+def test_facts_of_a_flow_have_its_entropy_bound_dimensions_and_stiffness() -> None:
+    facts = load_facts(system("lorenz63"))
+    assert facts is not None
+    assert facts.entropy_bound.value == pytest.approx(0.9056, abs=0.006)
+    assert facts.correlation_dimension is not None
+    assert facts.correlation_dimension.value == pytest.approx(2.05, abs=0.13)
+    assert facts.stiffness is not None  # decay at about 14 while it turns with a period near 0.8
+    assert facts.stiffness == pytest.approx(14 * 0.8 / (2 * np.pi), rel=0.3)
 
 
 def test_the_script_measures_skips_and_checks(tmp_path: Path) -> None:

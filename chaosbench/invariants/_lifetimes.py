@@ -2,36 +2,69 @@
 
 import numpy as np
 
-from chaosbench.invariants._exponents import Exponents
+from chaosbench.dynamics.compile import CompiledSystem
+from chaosbench.integrators.base import Status
+from chaosbench.invariants._tangents import TangentRun
+from chaosbench.settling import on_attractor
 
-_ENOUGH = 0.1
+_ORBITS, _RECORDS = 64, 128
+_SHARE, _FEWEST = 0.1, 4
+_CHANCE = 1e-4
+_SHORTEST, _LONGER, _ROUNDS = 256.0, 4.0, 6  # periods
+_STEPS_PER_LAG = 64
+_RTOL = 1e-6
 
 
-def time_to_settle(exponents: Exponents) -> tuple[float, float] | None:
-    """Return the mean lifetime of chaos and its standard error, None when no orbit was seen to settle or none was chaotic.
+def lifetime_of_chaos(
+    system: CompiledSystem, *, seed: int, period: float, transient: float, threads: int | None = None
+) -> tuple[float, float] | None:
+    """Return the mean lifetime of chaos after `transient` and its standard error; None when fewer than 4 of 64 orbits were seen to end.
 
-    Method: the growth rate of the first tangent along an orbit is taken as a step from the chaotic value (the largest mean over a tenth of the run
-    that any orbit has) to a value below half of it; the step stands where the sum of (rate - half the chaotic value) is largest. Lifetimes are
-    exponentially distributed, so the estimate is the time spent in chaos over the number of steps seen, its relative error the root of that number.
+    Method: the growth of one tangent along 64 orbits, followed over 256 periods and then four times as long until half of those that were chaotic at
+    first have ended, at most 260 000 periods. Lifetimes are exponentially distributed, so the estimate is the time spent in chaos over the number of
+    ends, and its relative error the root of that number.
     """
-    rates = exponents.rates[exponents.status == 0][:, :, 0]
-    if not rates.size:
-        return None
-    length = max(1, int(_ENOUGH * rates.shape[1]))
-    sums = np.cumsum(np.concatenate([np.zeros((len(rates), 1)), rates], axis=1), axis=1)
-    chaotic = float((sums[:, length:] - sums[:, :-length]).max() / length)
-    if not chaotic > 0:
-        return None
-    excess = np.cumsum(np.concatenate([np.zeros((len(rates), 1)), rates - 0.5 * chaotic], axis=1), axis=1)
-    alive = excess.argmax(axis=1)
-    return _lifetime(float(alive.sum()) * exponents.time, int(np.count_nonzero((alive > 0) & (alive < rates.shape[1]))))
+    initial = on_attractor(system, n=_ORBITS, seed=seed, purpose="lifetime", transient=transient, rtol=_RTOL, atol=1e-3 * _RTOL, threads=threads)
+    delays = system.definition.kind == "delays"
+    steps = _STEPS_PER_LAG * int(np.ceil(np.max(system.lags()) / np.min(system.lags()))) if delays else 0
+    interval = float(steps) if delays else 1.0 if system.definition.kind == "maps" else period
+    found, length = None, _SHORTEST * period
+    for _ in range(_ROUNDS):
+        run = TangentRun(system, initial, columns=1, seed=seed, steps_per_lag=steps, threads=threads)
+        per_record = max(1, int(np.ceil(length / _RECORDS / run.time_of(interval))))
+        time = per_record * run.time_of(interval)
+        logs = run.advance(1 + _RECORDS, interval=interval, per_record=per_record)[:, 1:, 0]
+        ends, lived, starting = ends_of_chaos(logs / time, run.status != Status.OK, time)
+        found = (lived / ends, lived / ends**1.5) if ends >= _FEWEST else None
+        if not starting or ends >= starting / 2:
+            break
+        length *= _LONGER
+    return found
 
 
-def time_to_escape(exponents: Exponents) -> tuple[float, float] | None:
-    """Return the mean time to escape and its standard error, None when no orbit ended early; counted in whole records."""
-    lived = np.isfinite(exponents.rates[:, :, 0]).sum() + 0.5 * exponents.escaped
-    return _lifetime(float(lived) * exponents.time, exponents.escaped)
+def ends_of_chaos(rates: np.ndarray, escaped: np.ndarray, time: float) -> tuple[int, float, int]:
+    """Return how many orbits left chaos, the time that all of them together spent in it, and how many were chaotic at first.
 
+    Parameters: growth rates (B, M) in records of `time`, NaN from where an orbit escaped; escaped (B,).
 
-def _lifetime(time: float, ends: int) -> tuple[float, float] | None:
-    return (time / ends, time / ends**1.5) if ends else None
+    An orbit leaves by escaping, or by settling: its growth rate is then a step from the chaotic value c (the median over a tenth of the run of those
+    that grow at first) to a value below half of it, which stands where the sum S of (rate - c/2) is largest. In chaos S is a random walk with the
+    drift c/2, so an orbit has settled if S falls by more than 9.2 times the variance of the rates over c, a chance of 1e-4 without a step.
+    """
+    runs, records = rates.shape
+    lived = np.isfinite(rates).sum(axis=1)
+    known = np.where(np.isfinite(rates), rates, np.min(rates, where=np.isfinite(rates), initial=0.0))
+    first = known[:, : max(_FEWEST, int(_SHARE * records))].mean(axis=1)
+    growing = first[first > 0.25 * max(0.0, float(np.quantile(first, 1.0 - _SHARE)))]
+    if not growing.size:
+        return 0, 0.0, 0
+    chaotic = float(np.median(growing))
+    steps = np.concatenate([np.zeros((runs, 1)), np.cumsum(known - 0.5 * chaotic, axis=1)], axis=1)
+    steps[np.arange(records + 1) > lived[:, None]] = -np.inf
+    settled = steps.argmax(axis=1)
+    in_chaos = np.arange(records) < settled[:, None]
+    room = -np.log(_CHANCE) * float(np.var(known[in_chaos])) / chaotic if in_chaos.any() else 0.0
+    fell = steps[np.arange(runs), settled] - steps[np.arange(runs), lived] > room
+    ended = np.where(escaped, lived + 0.5, np.where(fell, settled, records))
+    starting = (settled > 0) | ~fell
+    return int(np.count_nonzero((escaped | fell) & starting)), float(ended[starting].sum()) * time, int(np.count_nonzero(starting))

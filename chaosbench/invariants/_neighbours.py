@@ -6,7 +6,7 @@ from chaosbench.dynamics.compile import CompiledSystem
 from chaosbench.integrators._choice import choose
 from chaosbench.integrators.base import InitialState, Status
 from chaosbench.invariants._rounding import two_digits
-from chaosbench.randomness import generator
+from chaosbench.invariants._tangents import directions
 
 _DISTANCE = 1e-6
 _RTOL = 1e-11
@@ -36,8 +36,7 @@ class NeighbourRun:
         self.work = 0.0
         self._system, self._integrator, self._threads = system, choice.integrator, threads
         self._orbits = initial.states.copy()
-        random = [generator(seed, "tangents", definition.identity, b).standard_normal((dimension, dimension)) for b in range(runs)]
-        self._directions = np.stack([np.linalg.qr(matrix)[0].T[:columns] for matrix in random])  # (B, K, D)
+        self._directions = np.stack([directions(definition, seed, b, columns, dimension) for b in range(runs)])  # (B, K, D)
 
     def time_of(self, interval: float) -> float:
         """Return `interval`, a time."""

@@ -74,7 +74,7 @@ class TangentRun:
         self.adaptive = definition.kind == "flows"
         self._passed = 0.0
         rows = np.broadcast_to(system.parameter_values if parameters is None else parameters, (runs, system.n_parameters))
-        tangents = np.stack([_directions(definition, seed, b, columns, dimension) for b in range(runs)])
+        tangents = np.stack([directions(definition, seed, b, columns, dimension) for b in range(runs)])
         self._carriers: list[Carrier] = []
         if self.in_lanes:
             self.order = taylor_order(self.rtol) if definition.kind == "flows" else 0
@@ -172,7 +172,7 @@ def tangent_tableau(conservative: bool) -> Tableau:
     return chosen
 
 
-def _directions(definition: SystemDefinition, seed: int, b: int, columns: int, dimension: int) -> np.ndarray:
+def directions(definition: SystemDefinition, seed: int, b: int, columns: int, dimension: int) -> np.ndarray:
     """Return the tangents (K, D) that orbit b starts with: orthonormal, of a delay system random."""
     stream = generator(seed, "tangents", definition.identity, b)
     if definition.kind == "delays":
