@@ -40,8 +40,8 @@ def measure(definition: SystemDefinition, *, seed: int = 0, threads: int | None 
     of the largest is 0.2 % of it (maps 0.05 %), or 0.0002 per period where it is below 0.1 per period, but for at most 1e10 units of
     `TangentRun.work` (about 30 s of one core), which leaves up to 1 % for the slowest. They are confirmed by a second, ten times less precise
     run with other starts, a ten times smaller tolerance and ten times the transient; if the two disagree, or the halves of the orbits do, all is done
-    again with ten times the transient. Where there is no lasting chaos the lifetime of what went before is measured. Means, bounds and periods are those
-    of 16 trajectories of 256 periods; the correlation dimension of up to 80 000 points; the regime by `regime_of`.
+    again with ten times the transient. Where there is no lasting chaos the lifetime of what went before is measured. Means, bounds and periods are
+    those of 16 trajectories of 256 periods; the correlation dimension of up to 80 000 points; the regime by `regime_of`.
     The result depends on definition, seed and versions alone. Raises InvariantError when every orbit leaves the attractor.
     """
     system = compile_system(definition)
