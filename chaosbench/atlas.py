@@ -26,7 +26,7 @@ Progress = Callable[[float, str], None]
 
 PRECISION, PRECISION_OF_MAPS = 0.002, 0.0005
 _SLOWEST = 0.1
-_WORK_LIMIT = 1e10
+_WORK_LIMIT = 4e9
 _LONGER = (1.0, 10.0)
 _LESS, _LESS_WORK, _STARTS = 10.0, 0.1, 16
 _TIGHTER, _TIGHTEST = 0.1, 1e-12
@@ -37,8 +37,8 @@ def measure(definition: SystemDefinition, *, seed: int = 0, threads: int | None 
     """Return the measured facts of `definition`.
 
     Method: the transient is 100 dominant periods (maps: 1000 iterations, conservative systems: none). Exponents of 32 orbits until the standard error
-    of the largest is 0.2 % of it (maps 0.05 %), or 0.0002 per period where it is below 0.1 per period, but for at most 1e10 units of
-    `TangentRun.work` (about 30 s of one core), which leaves up to 1 % for the slowest. They are confirmed by a second, ten times less precise
+    of the largest is 0.2 % of it (maps 0.05 %), or 0.0002 per period where it is below 0.1 per period, but for at most 4e9 units of
+    `TangentRun.work` (about 10 s of one core), which leaves 1 % and more for the slowest. They are confirmed by a second, ten times less precise
     run with other starts, a ten times smaller tolerance and ten times the transient; if the two disagree, or the halves of the orbits do, all is done
     again with ten times the transient. Where there is no lasting chaos the lifetime of what went before is measured. Means, bounds and periods are
     those of 16 trajectories of 256 periods; the correlation dimension of up to 80 000 points; the regime by `regime_of`.

@@ -1,5 +1,7 @@
 """How fast a system moves: the dominant period, which sets default sampling intervals and transients."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from chaosbench.dynamics.compile import CompiledSystem
@@ -10,7 +12,7 @@ from chaosbench.integrators.base import Status
 
 MAP_PERIOD = 1.0
 _SAMPLES = 4096
-_SEGMENT = 1024
+_AT_REST = 2
 
 
 def dominant_period(states: np.ndarray, dt: float) -> np.ndarray:
@@ -65,10 +67,27 @@ def estimate_period(system: CompiledSystem, *, parameters: np.ndarray | None = N
     """
     if system.definition.kind == "maps":
         return MAP_PERIOD
+    found = pilot(system, parameters=parameters)
+    if found.period is None:
+        raise DatasetError(f"{system.definition.name}: no oscillation was found over {found.time:.3g} time units; give dt and transient yourself")
+    return found.period
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """What one trajectory showed: its dominant period, None if there is none; its last state (D,); the time it covered."""
+
+    period: float | None
+    state: np.ndarray
+    time: float
+
+
+def pilot(system: CompiledSystem, *, parameters: np.ndarray | None = None) -> Pilot:
+    """Look for the period of a flow or delay system as `estimate_period` does; two pieces in a row without motion are rest."""
     initial = draw_initial(system, seed=0, n=1, purpose="period", parameters=parameters)
     integrator = choose(system).integrator
     rates = np.abs(system.jacobian(initial.states)).sum(axis=(1, 2)) if initial.history is None else np.array([1.0])
-    dt = 0.05 / max(float(rates[0]), 1e-6)
+    dt, time, still = 0.05 / max(float(rates[0]), 1e-6), 0.0, 0
     for _ in range(24):
         solution = integrator.solve(system, initial, dt * np.arange(_SAMPLES), rtol=1e-8, atol=1e-10, parameters=parameters)
         if solution.status.any():
@@ -79,8 +98,12 @@ def estimate_period(system: CompiledSystem, *, parameters: np.ndarray | None = N
         half = embed_angles(solution.states[0, _SAMPLES // 2 :], system.periods)
         found = dominant_period(half, dt)
         period = float(np.nanmedian(found)) if not np.isnan(found).all() else np.nan
+        time += dt * _SAMPLES
         if np.isfinite(period) and 20 * dt <= period <= _SAMPLES * dt / 80:
-            return period
+            return Pilot(period, solution.states[0, -1], time)
+        still = 0 if np.isfinite(period) else still + 1
+        if still == _AT_REST:
+            break
         initial = solution.final
         dt *= 0.25 if np.isfinite(period) and period < 20 * dt else 2.0
-    raise DatasetError(f"{system.definition.name}: no oscillation was found over {dt * _SAMPLES:.3g} time units; give dt and transient yourself")
+    return Pilot(None, solution.states[0, -1], time)

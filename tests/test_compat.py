@@ -10,8 +10,6 @@ from chaosbench.catalogue import system_files
 from chaosbench.dynamics.compile import CompiledSystem, compile_system
 from chaosbench.dynamics.reader import read_definition
 from chaosbench.errors import CatalogueError
-from chaosbench.expressions.differentiate import tangent_tape
-from chaosbench.expressions.evaluate import evaluate
 from chaosbench.expressions.trace import trace_expressions
 from chaosbench.initial import draw_initial
 from chaosbench.randomness import generator
@@ -74,13 +72,13 @@ def in_coordinates(system: CompiledSystem, coordinates: Any, name: str) -> tuple
     parameters = system.parameter_values
     here, rates = states, system.value(states, past=past)
     if coordinates is not None:
-        tape = trace_expressions(list(coordinates), system.definition.scope)
-        here = evaluate(tape, states, parameters)[0]
+        quantities = [system.quantity(tree) for tree in coordinates]
+        here = np.stack([quantity.value(states, parameters) for quantity in quantities], axis=1)
         if system.definition.kind == "maps":
-            rates = evaluate(tape, rates, parameters)[0]
+            rates = np.stack([quantity.value(rates, parameters) for quantity in quantities], axis=1)
         else:
-            rates = evaluate(tangent_tape(tape), states, parameters, tangents=rates)[1]
-    return rates, their_rates(system.definition.kind, name, here, past)
+            rates = np.stack([(quantity.gradient(states, parameters) * rates).sum(axis=1) for quantity in quantities], axis=1)
+    return rates * compat.peer(name)[1].rate, their_rates(system.definition.kind, name, here, past)
 
 
 def their_rates(kind: str, name: str, states: np.ndarray, past: np.ndarray | None) -> np.ndarray:

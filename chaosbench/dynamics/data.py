@@ -118,4 +118,4 @@ def _variant(variant: Variant) -> dict[str, Any]:
 def _peer(peer: Peer, forced: bool) -> dict[str, Any]:
     coordinates = {} if peer.coordinates is None else {"coordinates": [_text(tree, forced) for tree in peer.coordinates]}
     texts = {"wrong_equations": peer.wrong_equations, "wrong_parameters": peer.wrong_parameters}
-    return {"library": peer.library, "name": peer.name, "parameters": dict(peer.parameters), **coordinates, **texts}
+    return {"library": peer.library, "name": peer.name, "parameters": dict(peer.parameters), "rate": peer.rate, **coordinates, **texts}

@@ -32,6 +32,7 @@ _FALL = 1.5  # errors fall like the length to the power -1/2 at last, like -1 wh
 _NATS = 4.0
 _SETTLING = 1e-6
 _SHARE_WHEN_MIXED = 0.4
+_MOTIONLESS = 1e-6  # tangents of constant rates do not move
 _GROWTH_IN_A_BURST = 6.0  # units of ln; 3.8 were seen between halves of bursts that all starts have in phase (Hindmarsh-Rose)
 _BIAS_IN_LANES, _BIAS_ALONE, _TENTH = 0.02, 1.0, 0.1
 _TIGHTEST, _LOOSEST, _NO_MATTER = 1e-12, 1e-3, 3.0
@@ -103,14 +104,14 @@ class _Plan:
 
         Where the sum of a flow's exponents is known, it is off by rtol times the largest rate times 0.02 at most in lanes (Chua's circuit; smooth
         flows a tenth of that), and 0.5 with a Runge-Kutta pair (Lorenz 1996). At the loosest, 1e-3, flows that preserve volume do so to 5e-6 of their
-        exponents. Conservative systems keep their own at least, for the sake of their integrals.
+        exponents. Conservative systems keep their own at least, for the sake of their integrals, and flows with kinks for that of their tangents.
         """
         share = _BIAS_IN_LANES if self.run.in_lanes else _BIAS_ALONE
         off = np.full(len(self.exponents), share * self.run.rtol * float(np.abs(self.exponents).max()))
         bias = error_of(BlockMean(self.exponents, off, np.diag(off**2), 1, "bias", True, False, False))
         if not self.run.adaptive or not bias > 0:
             return self.run.rtol
-        loosest = self.run.rtol if conservative or not self.run.in_lanes else _LOOSEST
+        loosest = self.run.rtol if conservative or not self.run.in_lanes else min(_LOOSEST, self.run.loosest)
         return two_digits(min(max(self.run.rtol * _TENTH * target_error / bias, _TIGHTEST), loosest))
 
 
@@ -246,13 +247,14 @@ def _pilot(system: CompiledSystem, initial: InitialState, columns: int, steps: i
 
 
 def _first_interval(system: CompiledSystem, initial: InitialState, steps: int) -> float:
-    """Time in which the fastest tangent grows or shrinks by about e (flows), one iteration (maps), a quarter of the longest lag (delays)."""
+    """Time in which the fastest tangent grows or shrinks by about e (flows), a period if none does; one iteration (maps), a quarter of the longest lag."""
     kind = system.definition.kind
     if kind == "maps":
         return 1.0
     if kind == "delays":
         return float(max(1, steps // 4))
-    return two_digits(1.0 / float(np.median([slope(system.jacobian(state[None])[0]) for state in initial.states[:8]])))
+    fastest = float(np.median([slope(system.jacobian(state[None])[0]) for state in initial.states[:8]]))
+    return two_digits(1.0 / fastest) if fastest > _MOTIONLESS else time_scale(system)
 
 
 def _steps_per_lag(system: CompiledSystem, initial: InitialState, seed: int, options: Options) -> int:

@@ -21,7 +21,7 @@ class NeighbourRun:
     Error: the distance is finite, so what bends within it is averaged (relative 1e-6), and integration errors of 1e-11 count as 1e-5 of the distance.
     """
 
-    in_lanes, adaptive, worst_error, steps_per_lag = False, False, 0.0, 0
+    in_lanes, adaptive, worst_error, steps_per_lag, loosest = False, False, 0.0, 0, 1.0
 
     def __init__(self, system: CompiledSystem, initial: InitialState, *, columns: int, seed: int, threads: int | None = None) -> None:
         definition, runs, dimension = system.definition, len(initial.states), system.dimension
