@@ -19,7 +19,7 @@ from chaosbench.invariants._kaplan_yorke import dimension_with_error
 from chaosbench.invariants._lifetimes import lifetime_of_chaos
 from chaosbench.invariants._pair_fit import fit_of_points
 from chaosbench.invariants._point_sets import points_of_system
-from chaosbench.invariants._regime import CHAOTIC, regime_of
+from chaosbench.invariants._regime import CHAOTIC, WITHOUT_ATTRACTOR, regime_of
 from chaosbench.invariants._transients import time_scale, transient_of
 
 Progress = Callable[[float, str], None]
@@ -60,7 +60,7 @@ def measure(definition: SystemDefinition, *, seed: int = 0, threads: int | None 
     report(0.75, f"{definition.name}: means, bounds and periods")
     extent = survey(system, seed=seed, period=period, transient=trials[-1].transient, threads=threads)
     facts = _facts(system, trials, extent, seed)
-    if facts.regime not in CHAOTIC and not definition.conservative:
+    if facts.regime not in (*CHAOTIC, *WITHOUT_ATTRACTOR) and not definition.conservative:
         report(0.85, f"{definition.name}: lifetime")
         lifetime = lifetime_of_chaos(system, seed=seed, period=period, transient=trials[0].transient, threads=threads)
         regime = "transient" if lifetime is not None and facts.regime != "metastable" else facts.regime

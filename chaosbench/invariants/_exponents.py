@@ -247,7 +247,7 @@ def _pilot(system: CompiledSystem, initial: InitialState, columns: int, steps: i
 
 
 def _first_interval(system: CompiledSystem, initial: InitialState, steps: int) -> float:
-    """Time in which the fastest tangent grows or shrinks by about e (flows), a period if none does; one iteration (maps), a quarter of the longest lag."""
+    """Time in which the fastest tangent grows or shrinks by about e, a period if none does; one iteration; a quarter of the longest lag (delays)."""
     kind = system.definition.kind
     if kind == "maps":
         return 1.0
