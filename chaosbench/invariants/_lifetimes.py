@@ -23,7 +23,7 @@ def lifetime_of_chaos(
     """Return the mean lifetime of chaos after `transient` and its standard error; None when fewer than 4 of 64 orbits were seen to end.
 
     Method: the growth of one tangent along 64 orbits, followed over 256 periods and then four times as long until half of those that were chaotic at
-    first have ended, at most 260 000 periods, and no more than 1024 while there is no chaos. Lifetimes are exponentially distributed, so the estimate is
+    first have ended, at most 260 000 periods, at most 1024 without chaos. Lifetimes are exponentially distributed, so the estimate is
     the time spent in chaos over the number of ends, and its relative error the root of that number.
     """
     initial = on_attractor(system, n=_ORBITS, seed=seed, purpose="lifetime", transient=transient, rtol=_RTOL, atol=1e-3 * _RTOL, threads=threads)
