@@ -24,9 +24,10 @@ from chaosbench.invariants._transients import time_scale, transient_of
 
 Progress = Callable[[float, str], None]
 
-PRECISION, PRECISION_OF_MAPS = 0.002, 0.0005
+PRECISION, PRECISION_OF_MAPS = 0.004, 0.001
+_OF_TOLERANCE = 0.8
 _SLOWEST = 0.1
-_WORK_LIMIT = 4e9
+_WORK_LIMIT = 2.5e9
 _LONGER = (1.0, 10.0)
 _LESS, _LESS_WORK, _STARTS = 10.0, 0.1, 16
 _TIGHTER, _TIGHTEST = 0.1, 1e-12
@@ -36,12 +37,13 @@ _POINTS, _MOST_DIMENSIONS = 80_000, 4.0
 def measure(definition: SystemDefinition, *, seed: int = 0, threads: int | None = None, progress: Progress | None = None) -> Facts:
     """Return the measured facts of `definition`.
 
-    Method: the transient is 100 dominant periods (maps: 1000 iterations, conservative systems: none). Exponents of 32 orbits until the standard error
-    of the largest is 0.2 % of it (maps 0.05 %), or 0.0002 per period where it is below 0.1 per period, but for at most 4e9 units of
-    `TangentRun.work` (about 10 s of one core), which leaves 1 % and more for the slowest. They are confirmed by a second, ten times less precise
-    run with other starts, a ten times smaller tolerance and ten times the transient; if the two disagree, or the halves of the orbits do, all is done
-    again with ten times the transient. Where there is no lasting chaos the lifetime of what went before is measured. Means, bounds and periods are
-    those of 16 trajectories of 256 periods; the correlation dimension of up to 80 000 points; the regime by `regime_of`.
+    Method: the transient is 100 dominant periods (maps: 1000 iterations, conservative systems: none). Exponents of 32 orbits until the standard
+    error of the largest is 0.4 % of it (maps 0.1 %), or 0.0004 per period where it is below 0.1 per period, less where a published value asks for
+    it, but for at most 2.5e9 units of `TangentRun.work` (about 10 s of one core), which leaves 1 % and more for the slowest. They are confirmed by a
+    second, ten times less precise run with other starts, a ten times smaller tolerance and ten times the transient; if the two disagree, or the
+    halves of the orbits do, all is done again with ten times the transient. Where there is no lasting chaos the lifetime of what went before is
+    measured. Means, bounds and periods are those of 16 trajectories of 256 periods; the correlation dimension of 80 000 points; the regime by
+    `regime_of`.
     The result depends on definition, seed and versions alone. Raises InvariantError when every orbit leaves the attractor.
     """
     system = compile_system(definition)
@@ -145,7 +147,7 @@ def differences(first: Facts, second: Facts, *, exact: bool) -> list[Difference]
 
 
 def _exponents(system: CompiledSystem, seed: int, transient: float, period: float, threads: int | None, report: Progress) -> Exponents:
-    precision = PRECISION_OF_MAPS if system.definition.kind == "maps" else PRECISION
+    precision = precision_of(system.definition)
     options = Options(transient=transient, work_limit=_WORK_LIMIT, threads=threads)
     error_of = partial(_relative, period=period)
     return measure_exponents(system, seed=seed, error_of=error_of, target_error=precision, duration=None, options=options, progress=report)
@@ -156,7 +158,7 @@ def _again(system: CompiledSystem, first: Exponents, seed: int, transient: float
 
     Where orbits escape, hardly one may last through ten transients: the second run then waits for one.
     """
-    precision = _LESS * (PRECISION_OF_MAPS if system.definition.kind == "maps" else PRECISION)
+    precision = _LESS * precision_of(system.definition)
     settings, neighbours = first.settings, first.settings["neighbours"]
     options = Options(
         n_exponents=settings["columns"],
@@ -173,6 +175,16 @@ def _again(system: CompiledSystem, first: Exponents, seed: int, transient: float
         return run(options=options)
     except DatasetError:
         return run(options=replace(options, transient=transient))
+
+
+def precision_of(definition: SystemDefinition) -> float:
+    """Return the relative error aimed at: enough to be held against every published largest exponent at these parameters."""
+    precision = PRECISION_OF_MAPS if definition.kind == "maps" else PRECISION
+    for known in definition.known:
+        if known.quantity in ("lyapunov_spectrum", "largest_exponent") and not known.parameters and not known.size:
+            value, tolerance = (float(np.ravel(numbers)[0]) for numbers in (known.value, known.tolerance))
+            precision = min(precision, _OF_TOLERANCE * tolerance / abs(value)) if value and tolerance else precision
+    return precision
 
 
 def _relative(statistics: BlockMean, *, period: float) -> float:
