@@ -54,11 +54,11 @@ def test_dysts_has_our_right_hand_side_unless_it_is_wrong(name: str) -> None:
     pytest.importorskip("dysts")
     found = compat.resolve(name)
     ours, theirs = in_coordinates(compile_system(found), compat.peer(name)[1].coordinates, name)
+    wrong = bool(compat.peer(name)[1].wrong_equations)
+    if wrong and ours.shape != theirs.shape:
+        return  # it has other variables
     difference = np.abs(ours - theirs).max(axis=0) / np.abs(ours).max(axis=0).clip(1e-12)
-    if compat.peer(name)[1].wrong_equations:
-        assert difference.max() > 1e-6
-    else:
-        assert difference.max() <= 1e-12
+    assert difference.max() > 1e-9 if wrong else difference.max() <= 1e-12
 
 
 def in_coordinates(system: CompiledSystem, coordinates: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
