@@ -41,9 +41,9 @@ def measure(definition: SystemDefinition, *, seed: int = 0, threads: int | None 
     error of the largest is 0.4 % of it (maps 0.1 %), or 0.0004 per period where it is below 0.1 per period, less where a published value asks for
     it, but for at most 2.5e9 units of `TangentRun.work` (about 10 s of one core), which leaves 1 % and more for the slowest. They are confirmed by a
     second, ten times less precise run with other starts, a ten times smaller tolerance and ten times the transient; if the two disagree, or the
-    halves of the orbits do, all is done again with ten times the transient. Where there is no lasting chaos the lifetime of what went before is
-    measured. Means, bounds and periods are those of 16 trajectories of 256 periods; the correlation dimension of 80 000 points; the regime by
-    `regime_of`.
+    halves of the orbits do, all is done again with ten times the transient and a hundredth of the tolerance. Where there is no lasting chaos the
+    lifetime of what went before is measured. Means, bounds and periods are those of 16 trajectories of 256 periods; the correlation dimension of
+    80 000 points; the regime by `regime_of`.
     The result depends on definition, seed and versions alone. Raises InvariantError when every orbit leaves the attractor.
     """
     system = compile_system(definition)
@@ -53,7 +53,8 @@ def measure(definition: SystemDefinition, *, seed: int = 0, threads: int | None 
     trials: list[_Trial] = []
     for longer in _LONGER:
         transient = transient_of(system, period) * longer
-        first = _exponents(system, seed, transient, period, threads, lambda fraction, text: report(0.05 + 0.6 * fraction, text))
+        rtol = trials[0].first.settings["rtol"] * _TIGHTER**2 if trials and trials[0].tangents_of_flow else None
+        first = _exponents(system, seed, transient, period, rtol, threads, lambda fraction, text: report(0.05 + 0.6 * fraction, text))
         report(0.65, f"{definition.name}: confirmation")
         trials.append(_Trial(transient, first, _again(system, first, seed + 1, transient, period, threads)))
         if definition.conservative or first.escaped or trials[-1].sound:
@@ -62,7 +63,7 @@ def measure(definition: SystemDefinition, *, seed: int = 0, threads: int | None 
     report(0.75, f"{definition.name}: means, bounds and periods")
     extent = survey(system, seed=seed, period=period, transient=trials[-1].transient, threads=threads)
     facts = _facts(system, trials, extent, seed)
-    if facts.regime not in (*CHAOTIC, *WITHOUT_ATTRACTOR) and not definition.conservative:
+    if facts.regime not in WITHOUT_ATTRACTOR and not definition.conservative and not (facts.regime in CHAOTIC and trials[-1].sound):
         report(0.85, f"{definition.name}: lifetime")
         lifetime = lifetime_of_chaos(system, seed=seed, period=period, transient=trials[0].transient, threads=threads)
         regime = "transient" if lifetime is not None and facts.regime != "metastable" else facts.regime
@@ -89,8 +90,13 @@ class _Trial:
         slack = 0.5 * (one.slack + other.slack) + 1e-9 * np.abs(one.mean).max()
         allowed = 4.0 * np.hypot(one.standard_error[:count], other.standard_error[:count]) + slack
         same = one.mean[:count] == other.mean[:count]  # both may be -inf
-        difference = np.where(same, 0.0, np.abs(np.where(same, 0.0, one.mean[:count]) - np.where(same, 0.0, other.mean[:count])))
-        return float(np.max(np.nan_to_num(difference / allowed, nan=np.inf)))
+        first, second = (np.where(same, 0.0, part.mean[:count]) for part in (one, other))
+        return float(np.max(np.where(same, 0.0, np.nan_to_num(np.abs(first - second) / allowed, nan=np.inf))))
+
+    @property
+    def tangents_of_flow(self) -> bool:
+        """Whether there is a tolerance that matters."""
+        return self.first.settings["rtol"] is not None and not self.first.settings["neighbours"]
 
     @property
     def sound(self) -> bool:
@@ -146,9 +152,11 @@ def differences(first: Facts, second: Facts, *, exact: bool) -> list[Difference]
     return found
 
 
-def _exponents(system: CompiledSystem, seed: int, transient: float, period: float, threads: int | None, report: Progress) -> Exponents:
+def _exponents(
+    system: CompiledSystem, seed: int, transient: float, period: float, rtol: float | None, threads: int | None, report: Progress
+) -> Exponents:
     precision = precision_of(system.definition)
-    options = Options(transient=transient, work_limit=_WORK_LIMIT, threads=threads)
+    options = Options(transient=transient, rtol=rtol and max(rtol, _TIGHTEST), work_limit=_WORK_LIMIT, threads=threads)
     error_of = partial(_relative, period=period)
     return measure_exponents(system, seed=seed, error_of=error_of, target_error=precision, duration=None, options=options, progress=report)
 
@@ -204,7 +212,8 @@ def _facts(system: CompiledSystem, trials: list[_Trial], extent: Attractor, seed
     largest, error = float(statistics.mean[0]), float(statistics.standard_error[0])
     moving = np.isfinite(extent.periods)
     period = float(np.median(extent.periods[moving])) if moving.any() else float("nan")
-    regime = _regime(definition, trials, extent)
+    escaped = trial.first.escaped or trial.second.escaped
+    regime = "metastable" if escaped else regime_of(definition, statistics, at_rest=extent.at_rest)
     stiffness = extent.decay * period / (2.0 * np.pi)
     return Facts(
         schema=SCHEMA,
@@ -242,18 +251,6 @@ def _facts(system: CompiledSystem, trials: list[_Trial], extent: Attractor, seed
         seed=seed,
         versions=settings["versions"],
     )
-
-
-def _regime(definition: SystemDefinition, trials: list[_Trial], extent: Attractor) -> str:
-    """Return the regime: what escapes is metastable, chaos that settles a transient."""
-    last = trials[-1]
-    if last.first.escaped or last.second.escaped:
-        return "metastable"
-    regime = regime_of(definition, last.first.statistics, at_rest=extent.at_rest)
-    if definition.conservative or (regime in CHAOTIC and last.sound):
-        return regime
-    chaotic = any(regime_of(definition, trial.first.statistics, at_rest=False) in CHAOTIC for trial in trials)
-    return "transient" if chaotic else regime
 
 
 def _entropy_bound(statistics: BlockMean) -> Measured:

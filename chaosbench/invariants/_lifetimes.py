@@ -10,7 +10,8 @@ from chaosbench.settling import on_attractor
 _ORBITS, _RECORDS = 64, 128
 _SHARE, _FEWEST = 0.1, 4
 _CHANCE = 1e-4
-_SHORTEST, _LONGER, _ROUNDS = 256.0, 4.0, 6  # periods
+_SHORTEST, _LONGER = 256.0, 4.0  # periods
+_WORK_LIMIT = 1e10
 _ENOUGH = 6.0  # units of ln within a tenth of a run; on limit cycles tangents first grow by 1 to 3
 _PATIENCE = 2
 _STEPS_PER_LAG = 64
@@ -23,25 +24,24 @@ def lifetime_of_chaos(
     """Return the mean lifetime of chaos after `transient` and its standard error; None when fewer than 4 of 64 orbits were seen to end.
 
     Method: the growth of one tangent along 64 orbits, followed over 256 periods and then four times as long until half of those that were chaotic at
-    first have ended, at most 260 000 periods, at most 1024 without chaos. Lifetimes are exponentially distributed, so the estimate is
-    the time spent in chaos over the number of ends, and its relative error the root of that number.
+    first have ended, for 1024 periods at most without chaos and for 1e10 units of `TangentRun.work` at most with it. Lifetimes are exponentially
+    distributed, so the estimate is the time spent in chaos over the number of ends, and its relative error the root of that number.
     """
     initial = on_attractor(system, n=_ORBITS, seed=seed, purpose="lifetime", transient=transient, rtol=_RTOL, atol=1e-3 * _RTOL, threads=threads)
     delays = system.definition.kind == "delays"
     steps = _STEPS_PER_LAG * int(np.ceil(np.max(system.lags()) / np.min(system.lags()))) if delays else 0
     interval = float(steps) if delays else 1.0 if system.definition.kind == "maps" else period
-    found, length = None, _SHORTEST * period
-    for attempt in range(_ROUNDS):
+    length, attempt = _SHORTEST * period, 0
+    while True:
         run = TangentRun(system, initial, columns=1, seed=seed, steps_per_lag=steps, threads=threads)
         per_record = max(1, int(np.ceil(length / _RECORDS / run.time_of(interval))))
         time = per_record * run.time_of(interval)
         logs = run.advance(1 + _RECORDS, interval=interval, per_record=per_record)[:, 1:, 0]
         ends, lived, starting = ends_of_chaos(logs / time, run.status != Status.OK, time)
         found = (lived / ends, lived / ends**1.5) if ends >= _FEWEST else None
-        if ends >= max(starting, 1) / 2 or (not starting and attempt + 1 >= _PATIENCE):
-            break
-        length *= _LONGER
-    return found
+        if ends >= max(starting, 1) / 2 or (not starting and attempt + 1 >= _PATIENCE) or _LONGER * run.work > _WORK_LIMIT:
+            return found
+        length, attempt = _LONGER * length, attempt + 1
 
 
 def ends_of_chaos(rates: np.ndarray, escaped: np.ndarray, time: float) -> tuple[int, float, int]:
