@@ -7,17 +7,21 @@ from typing import Any
 
 import numpy as np
 
+from chaosbench.catalogue import MEASURED_SCHEMA
 from chaosbench.dynamics.compile import CompiledSystem, compile_system
 from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.errors import DatasetError, InvariantError
-from chaosbench.facts import SCHEMA, Confirmation, Facts, Measured, load_facts, save_facts
+from chaosbench.facts import Confirmation, Facts, Measured, load_facts, save_facts
 from chaosbench.integrators._choice import choose
+from chaosbench.integrators.base import Status
 from chaosbench.invariants._attractor import Attractor, survey
 from chaosbench.invariants._block_error import BlockMean
-from chaosbench.invariants._exponents import Exponents, Options, measure_exponents
-from chaosbench.invariants._kaplan_yorke import dimension_with_error
+from chaosbench.invariants._exponents import Exponents, measure_exponents
+from chaosbench.invariants._kaplan_yorke import dimension_with_error, zero_width
 from chaosbench.invariants._lifetimes import lifetime_of_chaos
+from chaosbench.invariants._neighbours import DISTANCE
 from chaosbench.invariants._pair_fit import fit_of_points
+from chaosbench.invariants._plans import Options
 from chaosbench.invariants._point_sets import points_of_system
 from chaosbench.invariants._regime import CHAOTIC, WITHOUT_ATTRACTOR, regime_of
 from chaosbench.invariants._transients import time_scale, transient_of
@@ -54,10 +58,16 @@ def measure(definition: SystemDefinition, *, seed: int = 0, threads: int | None 
     for longer in _LONGER:
         transient = transient_of(system, period) * longer
         rtol = trials[0].first.settings["rtol"] * _TIGHTER**2 if trials and trials[0].tangents_of_flow else None
-        first = _exponents(system, seed, transient, period, rtol, threads, lambda fraction, text: report(0.05 + 0.6 * fraction, text))
+        try:
+            first = _exponents(system, seed, transient, period, rtol, threads, lambda fraction, text: report(0.05 + 0.6 * fraction, text))
+        except DatasetError:  # hardly an orbit lasts through ten transients
+            if not trials:
+                raise
+            trials[-1] = replace(trials[-1], lost=True)
+            break
         report(0.65, f"{definition.name}: confirmation")
-        trials.append(_Trial(transient, first, _again(system, first, seed + 1, transient, period, threads)))
-        if definition.conservative or first.escaped or trials[-1].sound:
+        trials.append(_Trial(transient, first, *_again(system, first, seed + 1, transient, period, threads)))
+        if definition.conservative or trials[-1].escaping or trials[-1].sound:
             break
         report(0.0, f"{definition.name}: runs or halves of orbits disagree; transient ten times longer")
     report(0.75, f"{definition.name}: means, bounds and periods")
@@ -66,41 +76,53 @@ def measure(definition: SystemDefinition, *, seed: int = 0, threads: int | None 
     if facts.regime not in WITHOUT_ATTRACTOR and not definition.conservative and not (facts.regime in CHAOTIC and trials[-1].sound):
         report(0.85, f"{definition.name}: lifetime")
         lifetime = lifetime_of_chaos(system, seed=seed, period=period, transient=trials[0].transient, threads=threads)
-        regime = "transient" if lifetime is not None and facts.regime != "metastable" else facts.regime
-        facts = replace(facts, regime=regime, lifetime=None if lifetime is None else Measured(*lifetime))
+        if lifetime is not None and facts.regime != "metastable":
+            facts = replace(facts, regime="transient", lyapunov_time=None)
+        facts = replace(facts, lifetime=None if lifetime is None else Measured(*lifetime))
     report(0.9, f"{definition.name}: correlation dimension")
-    facts = replace(facts, correlation_dimension=_correlation_dimension(system, facts, period))
+    facts = replace(facts, correlation_dimension=_correlation_dimension(system, facts, period, threads))
     report(1.0, "done")
     return facts
 
 
 @dataclass(frozen=True)
 class _Trial:
-    """The exponents after a transient, and the run that is to confirm them."""
+    """The exponents after a transient, and the run that is to confirm them; lost: hardly an orbit lasted through ten transients."""
 
     transient: float
     first: Exponents
     second: Exponents
+    lost: bool
 
     @property
     def distance(self) -> float:
-        """Largest difference between the two, in units of what is allowed."""
+        """Largest difference between the two, in units of what is allowed: see `Confirmation`."""
         one, other = self.first.statistics, self.second.statistics
         count = min(len(one.mean), len(other.mean))  # of delays the second may need fewer
-        slack = 0.5 * (one.slack + other.slack) + 1e-9 * np.abs(one.mean).max()
-        allowed = 4.0 * np.hypot(one.standard_error[:count], other.standard_error[:count]) + slack
-        same = one.mean[:count] == other.mean[:count]  # both may be -inf
-        first, second = (np.where(same, 0.0, part.mean[:count]) for part in (one, other))
-        return float(np.max(np.where(same, 0.0, np.nan_to_num(np.abs(first - second) / allowed, nan=np.inf))))
+        first, second = one.mean[:count], other.mean[:count]
+        both_zero = (np.abs(first) <= zero_width(one)[:count]) & (np.abs(second) <= zero_width(other)[:count])
+        error = 4.0 * np.hypot(one.standard_error[:count], other.standard_error[:count])
+        allowed = np.where(both_zero, 0.5 * (one.slack + other.slack), 0.0) + np.maximum(error, PRECISION * np.abs(first))
+        same = first == second  # both may be -inf
+        known = np.isfinite(first) & np.isfinite(second) & ~same
+        distances = np.where(same, 0.0, np.inf)
+        distances[known] = np.abs(first - second)[known] / np.maximum(allowed[known], 1e-300)
+        return float(distances.max())
+
+    @property
+    def escaping(self) -> bool:
+        """Whether orbits leave for infinity."""
+        return bool(self.lost or self.first.escaped or self.second.escaped)
 
     @property
     def tangents_of_flow(self) -> bool:
         """Whether there is a tolerance that matters."""
-        return self.first.settings["rtol"] is not None and not self.first.settings["neighbours"]
+        return self.first.settings["rtol"] is not None and not self.first.settings["neighbours"] and not self.first.settings["steps_per_lag"]
 
     @property
     def sound(self) -> bool:
-        return self.distance <= 1.0 and not self.first.statistics.drifting
+        """Whether the second run confirms the first, whose orbits agree."""
+        return self.distance <= 1.0 and not self.first.statistics.drifting and not self.first.statistics.mixed
 
 
 def facts_of(definition: SystemDefinition, *, progress: Progress | None = None) -> Facts:
@@ -113,45 +135,6 @@ def facts_of(definition: SystemDefinition, *, progress: Progress | None = None) 
     return facts
 
 
-@dataclass(frozen=True)
-class Difference:
-    """One measured quantity that a second measurement does not confirm: `distance` in joint standard errors, inf for what has none."""
-
-    quantity: str
-    first: object
-    second: object
-    distance: float
-
-
-def differences(first: Facts, second: Facts, *, exact: bool) -> list[Difference]:
-    """Return what disagrees between two measurements of one definition.
-
-    exact: numbers must agree to 1e-9 (one version, one seed, a polynomial system: the orbits are the same to the last bit and only logarithms and
-    reductions may round differently on another machine); otherwise within 3 joint standard errors, and period and extent are not compared.
-    """
-    found = [
-        Difference(name, getattr(first, name), getattr(second, name), np.inf)
-        for name in ("identity", "regime")
-        if getattr(first, name) != getattr(second, name)
-    ]
-    for name in ("lyapunov_spectrum", "kaplan_yorke_dimension", "divergence"):
-        one, other = getattr(first, name), getattr(second, name)
-        value, again = np.atleast_1d(one.value).astype(float), np.atleast_1d(other.value).astype(float)
-        if value.shape != again.shape:
-            found.append(Difference(name, value.shape, again.shape, np.inf))
-            continue
-        error = np.hypot(np.atleast_1d(one.standard_error).astype(float), np.atleast_1d(other.standard_error).astype(float))
-        room = 1e-9 * (1.0 + np.abs(value)) if exact else 3.0 * error + 1e-9 * (1.0 + np.abs(value))
-        for index in np.flatnonzero(~(np.abs(value - again) <= room) & np.isfinite(value)):
-            distance = float(abs(value[index] - again[index]) / error[index]) if error[index] > 0 else np.inf
-            found.append(Difference(f"{name}[{index}]", float(value[index]), float(again[index]), distance))
-    if exact:
-        pairs = {name: (getattr(first, name), getattr(second, name)) for name in ("period", "mean", "standard_deviation", "bounds")}
-        changed = [name for name, pair in pairs.items() if not np.allclose(*pair, rtol=1e-9, atol=1e-9, equal_nan=True)]
-        found += [Difference(name, *pairs[name], np.inf) for name in changed]
-    return found
-
-
 def _exponents(
     system: CompiledSystem, seed: int, transient: float, period: float, rtol: float | None, threads: int | None, report: Progress
 ) -> Exponents:
@@ -161,32 +144,33 @@ def _exponents(
     return measure_exponents(system, seed=seed, error_of=error_of, target_error=precision, duration=None, options=options, progress=report)
 
 
-def _again(system: CompiledSystem, first: Exponents, seed: int, transient: float, period: float, threads: int | None) -> Exponents:
-    """Measure as `first` was, ten times less precisely, with a smaller tolerance and ten times the transient.
+def _again(system: CompiledSystem, first: Exponents, seed: int, transient: float, period: float, threads: int | None) -> tuple[Exponents, bool]:
+    """Measure as `first` was, ten times less precisely, with other starts, a smaller tolerance (neighbours: a larger distance) and ten transients.
 
-    Where orbits escape, hardly one may last through ten transients: the second run then waits for one.
+    Where hardly an orbit lasts through ten transients, which the second value says, the run waits for one.
     """
-    precision = _LESS * precision_of(system.definition)
-    settings, neighbours = first.settings, first.settings["neighbours"]
+    settings, neighbours, delays = first.settings, first.settings["neighbours"], first.settings["steps_per_lag"]
     options = Options(
         n_exponents=settings["columns"],
-        rtol=None if settings["rtol"] is None or neighbours else max(_TIGHTER * settings["rtol"], _TIGHTEST),
-        steps_per_lag=2 * settings["steps_per_lag"] or None,
+        rtol=None if settings["rtol"] is None or neighbours or delays else max(_TIGHTER * settings["rtol"], _TIGHTEST),
+        steps_per_lag=2 * delays or None,
         neighbours=neighbours,
+        distance=DISTANCE / _TIGHTER,
         starts=_STARTS,
         transient=10.0 * transient,
         work_limit=_LESS_WORK * _WORK_LIMIT,
         threads=threads,
     )
-    run = partial(measure_exponents, system, seed=seed, error_of=partial(_relative, period=period), target_error=precision, duration=None)
+    error_of, target = partial(_relative, period=period), _LESS * precision_of(system.definition)
+    run = partial(measure_exponents, system, seed=seed, error_of=error_of, target_error=target, duration=None)
     try:
-        return run(options=options)
+        return run(options=options), False
     except DatasetError:
-        return run(options=replace(options, transient=transient))
+        return run(options=replace(options, transient=transient)), True
 
 
 def precision_of(definition: SystemDefinition) -> float:
-    """Return the relative error aimed at: enough to be held against every published largest exponent at these parameters."""
+    """Return the relative error aimed at: enough to be held against every published largest exponent at the file's parameters."""
     precision = PRECISION_OF_MAPS if definition.kind == "maps" else PRECISION
     for known in definition.known:
         if known.quantity in ("lyapunov_spectrum", "largest_exponent") and not known.parameters and not known.size:
@@ -205,18 +189,17 @@ def _facts(system: CompiledSystem, trials: list[_Trial], extent: Attractor, seed
     statistics, settings = exponents.statistics, exponents.settings
     if np.isnan(statistics.mean).any():
         raise InvariantError(f"{definition.name}: every orbit left the attractor while measuring; narrow [initial] or change the parameters")
+    _check_ends(definition, trial)
     dimension, dimension_error = dimension_with_error(statistics)
-    divergence = extent.divergence
-    if settings["columns"] == system.dimension and definition.kind != "delays":
-        divergence = (float(statistics.mean.sum()), float(np.sqrt(max(0.0, statistics.covariance.sum()))))
-    largest, error = float(statistics.mean[0]), float(statistics.standard_error[0])
+    largest = float(statistics.mean[0])
+    positive = int(np.count_nonzero(statistics.mean > zero_width(statistics)))
     moving = np.isfinite(extent.periods)
     period = float(np.median(extent.periods[moving])) if moving.any() else float("nan")
-    escaped = trial.first.escaped or trial.second.escaped
-    regime = "metastable" if escaped else regime_of(definition, statistics, at_rest=extent.at_rest)
+    regime = "metastable" if trial.escaping else regime_of(definition, statistics, at_rest=extent.at_rest)
     stiffness = extent.decay * period / (2.0 * np.pi)
+    rates = exponents.rates[exponents.status == Status.OK]
     return Facts(
-        schema=SCHEMA,
+        schema=MEASURED_SCHEMA,
         name=definition.name,
         identity=definition.identity,
         regime=regime,
@@ -225,15 +208,16 @@ def _facts(system: CompiledSystem, trials: list[_Trial], extent: Attractor, seed
         mean=_tuple(extent.mean),
         standard_deviation=_tuple(extent.standard_deviation),
         bounds=tuple(zip(_tuple(extent.low), _tuple(extent.high), strict=True)),
-        divergence=Measured(*divergence),
+        divergence=Measured(*extent.divergence),
         lyapunov_spectrum=Measured(_tuple(statistics.mean), _tuple(statistics.standard_error)),
         kaplan_yorke_dimension=Measured(dimension, dimension_error),
         entropy_bound=_entropy_bound(statistics),
         correlation_dimension=None,
         lifetime=None,
-        spread=float(np.std(exponents.rates[exponents.status == 0][:, :, 0].mean(axis=1), ddof=1)) if definition.conservative else None,
+        spread=float(np.std(rates[:, :, 0].mean(axis=1), ddof=1)) if definition.conservative and len(rates) > 1 else None,
         stiffness=stiffness if np.isfinite(stiffness) else None,
-        lyapunov_time=1.0 / largest if largest > 3.0 * error else None,
+        positive_exponents=positive,
+        lyapunov_time=1.0 / largest if positive else None,
         transient=trial.transient,
         confirmation=Confirmation(
             value=_tuple(trial.second.statistics.mean),
@@ -244,13 +228,23 @@ def _facts(system: CompiledSystem, trials: list[_Trial], extent: Attractor, seed
             distance=trial.distance,
         ),
         integrator=choose(system).name,
+        drifting=statistics.drifting,
+        mixed=statistics.mixed,
         method=_method(settings),
-        orbits=settings["starts"],
-        duration=settings["duration"],
+        orbits=len(rates),
+        duration=settings["duration"] * len(rates) / settings["starts"],
         rtol=settings["rtol"],
         seed=seed,
         versions=settings["versions"],
     )
+
+
+def _check_ends(definition: SystemDefinition, trial: _Trial) -> None:
+    """Raise InvariantError when an orbit ended for another reason than that it left for infinity."""
+    for run in (trial.first, trial.second):
+        for status in run.status:
+            if status not in (Status.OK, Status.BLOW_UP, Status.STEP_UNDERFLOW):
+                raise InvariantError(f"{definition.name}: an orbit ended while measuring: {Status(status).sentence}; no regime can be told from that")
 
 
 def _entropy_bound(statistics: BlockMean) -> Measured:
@@ -259,12 +253,14 @@ def _entropy_bound(statistics: BlockMean) -> Measured:
     return Measured(float(statistics.mean[positive].sum()), float(np.sqrt(max(0.0, variance))))
 
 
-def _correlation_dimension(system: CompiledSystem, facts: Facts, period: float) -> Measured | None:
+def _correlation_dimension(system: CompiledSystem, facts: Facts, period: float, threads: int | None) -> Measured | None:
     """Measure it where there is an attractor of few dimensions, not a piece of the line, and the fit finds a scaling region."""
     dimension = facts.kaplan_yorke_dimension.value
     if facts.regime not in CHAOTIC or system.dimension == 1 or not isinstance(dimension, float) or dimension > _MOST_DIMENSIONS:
         return None
-    cloud = points_of_system(system, seed=facts.seed, points=_POINTS, duration=None, dt=None, period=period, transient=facts.transient)
+    cloud = points_of_system(
+        system, seed=facts.seed, points=_POINTS, duration=None, dt=None, period=period, transient=facts.transient, threads=threads
+    )
     fit = fit_of_points(cloud, facts.seed).fit
     return None if fit is None else Measured(fit.slope, fit.error)
 

@@ -63,10 +63,13 @@ def measured(definition: SystemDefinition) -> Facts:
         lifetime=None,
         spread=None,
         stiffness=None,
+        positive_exponents=1,
         lyapunov_time=1 / np.log(2),
         transient=1000.0,
         confirmation=Confirmation((0.6931,), (1e-2,), seed=1, rtol=None, transient=10_000.0, distance=0.1),
         integrator="iteration",
+        drifting=False,
+        mixed=False,
         method="by hand",
         orbits=32,
         duration=1e5,
@@ -92,6 +95,12 @@ def test_what_does_not_exist_is_read_back_as_not_a_number(toy: SystemDefinition)
     back = facts_from_json(facts_to_json(still), "here")
     assert np.isnan([back.period, *back.periods, back.divergence.value]).all()
     assert back.lyapunov_time is None
+
+
+def test_a_cached_file_of_another_version_is_as_good_as_absent(toy: SystemDefinition) -> None:
+    path = save_facts(measured(toy))
+    path.write_text(path.read_text().replace('"schema": 2', '"schema": 1'))
+    assert load_facts(toy) is None
 
 
 def test_the_text_is_sorted_json_with_one_entry_a_line(toy: SystemDefinition) -> None:
@@ -146,6 +155,7 @@ def test_prose_can_be_mended_without_measuring_again(toy: SystemDefinition) -> N
     [
         (lambda data: data.update(schema=1), "schema 1, this version reads 2; measure the system again"),
         (lambda data: data.pop("regime"), r"keys \['regime'\] are missing or unknown"),
+        (lambda data: data["confirmation"].pop("seed"), "confirmation needs the keys"),
         (lambda data: data.update(colour="red"), r"keys \['colour'\] are missing or unknown"),
     ],
 )

@@ -1,6 +1,7 @@
 """`atlas`: what was measured of every system, as a table, JSON or CSV."""
 
 import csv
+import math
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ from chaosbench.errors import CatalogueError
 
 _ERROR = "_standard_error"
 _COLUMNS = ("entropy_bound", "kaplan_yorke_dimension", "correlation_dimension", "divergence", "lifetime")
-_NUMBERS = ("lyapunov_time", "period", "transient", "spread", "stiffness")
+_NUMBERS = ("positive_exponents", "lyapunov_time", "period", "transient", "spread", "stiffness")
 
 
 def register(app: typer.Typer) -> None:
@@ -39,6 +40,11 @@ def atlas(
         raise CatalogueError("--json and --csv: give at most one of the two")
     rows = selected(entries(names or ()), kind=kind, tag=tag, regime=regime, dimension=dimension, exponent=exponent)
     measured = [entry for entry in rows if entry.facts is not None]
+    missing = [entry.headline.name for entry in rows if entry.facts is None]
+    if names and missing:
+        raise CatalogueError(
+            f"{', '.join(missing)}: not measured yet; `chaosbench invariants {missing[0]}` measures, scripts/measure_registry stores"
+        )
     if json:
         echo_json([_data(entry) for entry in measured])
     elif csv:
@@ -59,19 +65,13 @@ def _facts(entry: Entry) -> Mapping[str, Any]:
 def _row(entry: Entry) -> list[str]:
     facts = _facts(entry)
     spectrum = facts["lyapunov_spectrum"]
-    positive = sum(
-        float(value) > 3 * float(error or 0.0)
-        for value, error in zip(spectrum["value"], spectrum["standard_error"], strict=True)
-        if value is not None
-    )
     return [
         entry.headline.name,
         facts["regime"],
         _pair(spectrum["value"][0], spectrum["standard_error"][0]),
-        str(positive),
+        str(facts["positive_exponents"]),
         *(_pair(*_value(facts[name])) for name in ("kaplan_yorke_dimension", "correlation_dimension")),
-        "-" if facts["lyapunov_time"] is None else f"{facts['lyapunov_time']:.4g}",
-        "-" if facts["period"] is None else f"{facts['period']:.4g}",
+        *(_pair(facts[name], None) for name in ("lyapunov_time", "period")),
     ]
 
 
@@ -80,8 +80,8 @@ def _value(measured: Mapping[str, Any] | None) -> tuple[Any, Any]:
 
 
 def _pair(value: float | str | None, error: float | str | None) -> str:
-    """Numbers that JSON has no name for are stored as text."""
-    if value is None:
+    """Numbers that JSON has no name for are stored as text; "-" for what is not a number."""
+    if value is None or math.isnan(float(value)):
         return "-"
     return f"{float(value):.5g}" + (f" +- {float(error):.1g}" if error else "")
 

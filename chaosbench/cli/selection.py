@@ -1,13 +1,13 @@
 """Which systems a command is about: read from headlines and stored facts alone, without NumPy."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
-from chaosbench.catalogue import system_files, systems_folder
+from chaosbench.catalogue import MEASURED_SCHEMA, system_files, systems_folder
 from chaosbench.dynamics.headline import KINDS, Headline, read_headline
 from chaosbench.errors import CatalogueError, nearest
 
@@ -44,7 +44,7 @@ class Entry:
         return None if self.facts is None else float(self.facts["lyapunov_spectrum"]["value"][0])
 
 
-def entries(names: Iterable[str] = ()) -> list[Entry]:
+def entries(names: Sequence[str] = ()) -> list[Entry]:
     """Return the entries of `names`, all of the catalogue when there are none. Raises CatalogueError for an unknown name."""
     files = system_files()
     for name in names:
@@ -80,7 +80,7 @@ def _facts(name: str) -> Mapping[str, Any] | None:
         return None
     except json.JSONDecodeError as reason:
         raise CatalogueError(f"{path}: not JSON ({reason}); measure the system again") from reason
-    return found
+    return found if found.get("schema") == MEASURED_SCHEMA else None
 
 
 def _check(option: str, given: str | None, known: Iterable[str]) -> None:

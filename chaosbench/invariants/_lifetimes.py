@@ -54,9 +54,14 @@ def ends_of_chaos(rates: np.ndarray, escaped: np.ndarray, time: float) -> tuple[
     (rate - c/2) is largest. In chaos S is a random walk with the drift c/2, so an orbit has settled if S falls by more than 9.2 times the variance of
     the rates over c, a chance of 1e-4 without a step.
     """
+    rates, escaped = rates[~np.isnan(rates[:, 0])], escaped[~np.isnan(rates[:, 0])]
+    if not len(rates):
+        return 0, 0.0, 0
     runs, records = rates.shape
-    lived = np.isfinite(rates).sum(axis=1)
-    known = np.where(np.isfinite(rates), rates, np.min(rates, where=np.isfinite(rates), initial=0.0))
+    lived = (~np.isnan(rates)).sum(axis=1)
+    finite = rates[np.isfinite(rates)]
+    lowest = float(finite.min(initial=0.0)) - float(finite.max(initial=1.0))  # for -inf, a superstable orbit
+    known = np.where(np.isfinite(rates), rates, lowest)
     length = max(_FEWEST, int(_SHARE * records))
     first = known[:, :length].mean(axis=1)
     growing = first[first > 0.25 * max(0.0, float(np.quantile(first, 1.0 - _SHARE)))]

@@ -8,7 +8,7 @@ from chaosbench.integrators.base import InitialState, Status
 from chaosbench.invariants._rounding import two_digits
 from chaosbench.invariants._tangents import directions
 
-_DISTANCE = 1e-6
+DISTANCE = 1e-6
 _RTOL = 1e-11
 _CALL = 5e5  # what a call of the integrator costs, in units of `work`
 
@@ -18,17 +18,20 @@ class NeighbourRun:
 
     Method: orbit and neighbours are integrated over an interval with the default method; the differences are orthonormalised (QR) and set back to the
     first distance (Benettin et al. 1980, for K directions). Crossing a jump at different times is then part of the growth.
-    Error: the distance is finite, so what bends within it is averaged (relative 1e-6), and integration errors of 1e-11 count as 1e-5 of the distance.
+    Error: the distance is finite, so what bends within it is averaged (relative 1e-6), and integration errors count as 1e-5 of the distance for
+    components of one size, up to 1e-2 where one is a thousand times as large as another.
     """
 
     in_lanes, adaptive, worst_error, steps_per_lag, loosest = False, False, 0.0, 0, 1.0
 
-    def __init__(self, system: CompiledSystem, initial: InitialState, *, columns: int, seed: int, threads: int | None = None) -> None:
+    def __init__(
+        self, system: CompiledSystem, initial: InitialState, *, columns: int, seed: int, distance: float = DISTANCE, threads: int | None = None
+    ) -> None:
         definition, runs, dimension = system.definition, len(initial.states), system.dimension
         choice = choose(system)
         sizes = np.sqrt(np.mean(initial.states**2, axis=0))
         self.columns, self.rtol = columns, _RTOL
-        self._distance = two_digits(_DISTANCE * max(float(sizes.min()), 1e-3 * float(sizes.max()), 1e-100))
+        self._distance = two_digits(distance * max(float(sizes.min()), 1e-3 * float(sizes.max()), 1e-100))
         self.atol = two_digits(1e-5 * self._distance)
         self.method = f"neighbours at a distance of {self._distance:g}, {choice.name}"
         self.status = np.zeros(runs, dtype=np.int8)
@@ -56,6 +59,8 @@ class NeighbourRun:
 
     def _interval(self, interval: float) -> np.ndarray:
         runs, columns, dimension = self._directions.shape
+        if (self.status != Status.OK).all():
+            return np.full((runs, columns), np.nan)
         around = self._orbits[:, None] + self._distance * self._directions
         start = np.concatenate([self._orbits[:, None], around], axis=1).reshape(-1, dimension)
         alive = np.repeat(self.status == Status.OK, 1 + columns)

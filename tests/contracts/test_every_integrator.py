@@ -25,9 +25,10 @@ def test_methods_of_different_order_agree_on_every_system(name: str) -> None:
     initial = draw_initial(system, seed=3, n=2)
     facts = load_facts(system.definition)
     times = np.linspace(0.0, 1.0 if facts is None or facts.lyapunov_time is None else min(1.0, 5.0 * facts.lyapunov_time), 11)
-    assert len(supporting(system.definition.kind)) > 1
     solutions = [load("integrators", method)().solve(system, initial, times, rtol=1e-10, atol=1e-10) for method in supporting(system.definition.kind)]
-    for one, other in pairwise(solution for solution in solutions if not (solution.status == Status.STIFF).any()):
+    solved = [solution for solution in solutions if not (solution.status == Status.STIFF).any()]
+    assert len(solved) > 1
+    for one, other in pairwise(solved):
         assert not one.status.any()
         assert not other.status.any()
         assert np.abs(one.states - other.states).max() < 1e-6 * (1.0 + np.abs(one.states).max())

@@ -41,8 +41,26 @@ def test_the_time_to_escape_is_found_within_its_error() -> None:
     last = times(80.0, 4)
     rates = np.where(RECORD * np.arange(1, 101) < last[:, None], 0.5 + noise(100), np.nan)
     ends, lived, _ = ends_of_chaos(rates, last <= 200.0, RECORD)
-    assert ends == np.count_nonzero(last <= 200.0)
+    assert ends == np.count_nonzero((last <= 200.0) & (last > RECORD))  # without those that left in the first record
     assert lived / ends == pytest.approx(80.0, rel=3 / np.sqrt(ends))
+
+
+def test_an_orbit_that_becomes_superstable_has_settled() -> None:
+    alive = RECORD * np.arange(200) < times(100.0, 2)[:, None]
+    ends, lived, _ = ends_of_chaos(np.where(alive, 0.9 + noise(200), -np.inf), STAYS, RECORD)
+    assert lived / ends == pytest.approx(100.0, rel=3 / np.sqrt(ends))
+
+
+def test_the_error_bar_covers_the_lifetime_as_often_as_it_says() -> None:
+    inside = 0
+    for seed in range(200):
+        last = np.random.default_rng(seed).exponential(60.0, 64)
+        alive = RECORD * np.arange(128) < last[:, None]
+        ends, lived, _ = ends_of_chaos(
+            np.where(alive, 0.9, -0.5) + 0.3 * np.random.default_rng(1000 + seed).normal(size=(64, 128)), STAYS[:64], RECORD
+        )
+        inside += abs(lived / ends - 60.0) <= 2 * lived / ends**1.5
+    assert 180 <= inside <= 198  # 95.4 % of 200 are 191, with a standard deviation of 3
 
 
 def test_chaos_that_stays_or_never_was_does_not_end() -> None:

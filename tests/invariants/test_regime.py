@@ -50,6 +50,21 @@ def test_conservative() -> None:
     assert regime_of(given, statistics([0.0001, 0.0001, -0.0001, -0.0001]), at_rest=False) == "quasi-periodic"
 
 
+@pytest.mark.parametrize(
+    ("last", "error", "regime"),
+    [
+        (-0.1, 1e-4, "conservative"),
+        (-0.1004, 1e-4, "conservative"),
+        (-0.101, 1e-4, "chaotic"),
+        (-0.1004, 1e-2, "chaotic"),
+        (-np.inf, 1e-4, "chaotic"),
+    ],
+)
+def test_volume_that_is_kept_on_average_is_told_by_a_sum_that_is_precisely_zero(last: float, error: float, regime: str) -> None:
+    # the sum has an error of sqrt(3) e: 0.17 % of the largest exponent counts, 17 % does not
+    assert regime_of(definition("flows", 3), statistics([0.1, 0.0, last], error=error), at_rest=False) == regime
+
+
 def test_rest_comes_first() -> None:
     given = definition("flows", 3)
     assert regime_of(given, statistics([0.0, -1.0, -1.0]), at_rest=True) == "fixed point"
