@@ -102,11 +102,12 @@ class _Trial:
         first, second = one.mean[:count], other.mean[:count]
         both_zero = (np.abs(first) <= zero_width(one)[:count]) & (np.abs(second) <= zero_width(other)[:count])
         error = 4.0 * np.hypot(one.standard_error[:count], other.standard_error[:count])
-        allowed = np.where(both_zero, 0.5 * (one.slack + other.slack), 0.0) + np.maximum(error, PRECISION * np.abs(first))
+        sizes = np.where(np.isfinite(first), np.abs(first), 0.0)
+        allowed = np.where(both_zero, 0.5 * (one.slack + other.slack), 0.0) + np.maximum(error, PRECISION * sizes)
         same = first == second  # both may be -inf
-        known = np.isfinite(first) & np.isfinite(second) & ~same
+        known = np.isfinite(first) & np.isfinite(second)
         distances = np.where(same, 0.0, np.inf)
-        distances[known] = np.abs(first - second)[known] / np.maximum(allowed[known], 1e-300)
+        distances[known] = np.abs(first[known] - second[known]) / np.maximum(allowed[known], 1e-300)
         return float(distances.max())
 
     @property
@@ -173,7 +174,7 @@ def precision_of(definition: SystemDefinition) -> float:
     """Return the relative error aimed at: enough to be held against every published largest exponent at the file's parameters."""
     precision = PRECISION_OF_MAPS if definition.kind == "maps" else PRECISION
     for known in definition.known:
-        if known.quantity in ("lyapunov_spectrum", "largest_exponent") and not known.parameters and not known.size:
+        if known.quantity.endswith(("_spectrum", "_exponent")) and not known.parameters and not known.size:
             value, tolerance = (float(np.ravel(numbers)[0]) for numbers in (known.value, known.tolerance))
             precision = min(precision, _OF_TOLERANCE * tolerance / abs(value)) if value and tolerance else precision
     return precision
