@@ -76,7 +76,7 @@ def _list_systems(options: Mapping[str, str | None], json: bool) -> None:
 
 def _data(entry: Entry) -> dict[str, Any]:
     headline = entry.headline
-    return {**entry.told, "title": headline.title, "tags": list(headline.tags), "regime": entry.regime, "largest_exponent": entry.exponent}
+    return {**entry.told, "title": headline.title, "tags": list(headline.tags), "regime": entry.regime, "exponent": entry.exponent}
 
 
 def info(

@@ -43,7 +43,7 @@ def definition_file(folder: Path, equation: str) -> Path:
 def test_list_names_every_system_once_with_what_it_is_and_what_was_measured(cli: Cli) -> None:
     found = json.loads(cli("list", "--json").out)
     assert [entry["name"] for entry in found] == list(system_files())
-    told = {"name", "aliases", "kind", "dimension", "title", "tags", "regime", "largest_exponent"}
+    told = {"name", "aliases", "kind", "dimension", "title", "tags", "regime", "exponent"}
     assert all(set(entry) == told for entry in found)
     for entry in found:
         definition = read_definition(system_files()[entry["name"]])
@@ -51,7 +51,7 @@ def test_list_names_every_system_once_with_what_it_is_and_what_was_measured(cli:
         assert (entry["kind"], entry["dimension"], entry["title"], entry["tags"], entry["aliases"]) == said
         facts = load_facts(definition)
         assert facts is not None
-        assert (entry["regime"], entry["largest_exponent"]) == (facts.regime, np.ravel(facts.lyapunov_spectrum.value)[0])
+        assert (entry["regime"], entry["exponent"]) == (facts.regime, np.ravel(facts.lyapunov_spectrum.value)[0])
 
 
 def test_the_table_has_one_line_a_system_below_its_heading(cli: Cli) -> None:
@@ -77,9 +77,9 @@ def test_regime_dimension_and_exponent_choose_among_systems(cli: Cli) -> None:
     assert chosen("--regime", "hyperchaotic") == [entry for entry in everything if entry["regime"] == "hyperchaotic"]
     assert chosen("--dimension", "4..6") == [entry for entry in everything if 4 <= entry["dimension"] <= 6]
     assert chosen("--dimension", "3") == [entry for entry in everything if entry["dimension"] == 3]
-    assert chosen("--exponent", "1..") == [entry for entry in everything if entry["largest_exponent"] >= 1]
+    assert chosen("--exponent", "1..") == [entry for entry in everything if entry["exponent"] >= 1]
     both = chosen("--kind", "maps", "--exponent", "..0.2", "--dimension", "2..")
-    assert both == [entry for entry in everything if entry["kind"] == "maps" and entry["largest_exponent"] <= 0.2 and entry["dimension"] >= 2]
+    assert both == [entry for entry in everything if entry["kind"] == "maps" and entry["exponent"] <= 0.2 and entry["dimension"] >= 2]
     assert both
 
 
