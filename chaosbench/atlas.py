@@ -41,13 +41,13 @@ _POINTS, _MOST_DIMENSIONS = 80_000, 4.0
 def measure(definition: SystemDefinition, *, seed: int = 0, threads: int | None = None, progress: Progress | None = None) -> Facts:
     """Return the measured facts of `definition`.
 
-    Method: the transient is 100 dominant periods (maps: 1000 iterations, conservative systems: none). Exponents of 32 orbits until the standard
-    error of the largest is 0.4 % of it (maps 0.1 %), or 0.0004 per period where it is below 0.1 per period, less where a published value asks for
-    it, but for at most 2.5e9 units of `TangentRun.work` (about 10 s of one core), which leaves 1 % and more for the slowest. They are confirmed by a
-    second, ten times less precise run with other starts, a ten times smaller tolerance and ten times the transient; if the two disagree, or the
-    halves of the orbits do, all is done again with ten times the transient and a hundredth of the tolerance, twice if need be. Where there is no lasting chaos the
-    lifetime of what went before is measured. Means, bounds and periods are those of 16 trajectories of 256 periods; the correlation dimension of
-    80 000 points; the regime by `regime_of`.
+    Method: the transient is 100 dominant periods (maps: 1000 iterations, conservative systems: none). Exponents of 32 orbits until the standard error
+    of the largest is 0.4 % of it (maps 0.1 %), or 0.0004 per period where it is below 0.1 per period, less where a published value asks for it, but
+    for at most 2.5e9 units of `TangentRun.work` (about 10 s of one core), which leaves 1 % and more for the slowest. They are confirmed by a second,
+    ten times less precise run with other starts, a ten times smaller tolerance and ten times the transient; if the two disagree, or the halves of the
+    orbits do, all is done again with ten times the transient and a hundredth of the tolerance, twice if need be. Where there is no lasting chaos the
+    lifetime of what went before is measured. Means, bounds and periods are those of 16 trajectories of 256 periods; the correlation dimension of 80
+    000 points; the regime by `regime_of`.
     The result depends on definition, seed and versions alone. Raises InvariantError when every orbit leaves the attractor.
     """
     system = compile_system(definition)
