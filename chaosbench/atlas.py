@@ -30,6 +30,8 @@ Progress = Callable[[float, str], None]
 
 PRECISION, PRECISION_OF_MAPS = 0.004, 0.001
 _OF_TOLERANCE = 0.8
+_STICKY = 0.1  # orbits that stick to islands make exponents of conservative systems depend on the length of the run
+_LEAST, _MORE_WORK = 0.03, 4.0
 _SLOWEST = 0.1
 _WORK_LIMIT = 2.5e9
 _LONGER = (1.0, 10.0, 100.0)
@@ -43,11 +45,11 @@ def measure(definition: SystemDefinition, *, seed: int = 0, threads: int | None 
 
     Method: the transient is 100 dominant periods (maps: 1000 iterations, conservative systems: none). Exponents of 32 orbits until the standard error
     of the largest is 0.4 % of it (maps 0.1 %), or 0.0004 per period where it is below 0.1 per period, less where a published value asks for it, but
-    for at most 2.5e9 units of `TangentRun.work` (about 10 s of one core), which leaves 1 % and more for the slowest. They are confirmed by a second,
-    ten times less precise run with other starts, a ten times smaller tolerance and ten times the transient; if the two disagree, or the halves of the
-    orbits do, all is done again with ten times the transient and a hundredth of the tolerance, twice if need be. Where there is no lasting chaos the
-    lifetime of what went before is measured. Means, bounds and periods are those of 16 trajectories of 256 periods; the correlation dimension of 80
-    000 points; the regime by `regime_of`.
+    for at most 2.5e9 units of `TangentRun.work` (about 10 s of one core; four times that while the error of chaos exceeds 3 %). They are confirmed by
+    a second, ten times less precise run with other starts, a ten times smaller tolerance and ten times the transient; if the two disagree, or the
+    halves of the orbits do, all is done again with ten times the transient and a hundredth of the tolerance, twice if need be. Where there is no
+    lasting chaos the lifetime of what went before is measured. Means, bounds and periods are those of 16 trajectories of 256 periods; the correlation
+    dimension of 80 000 points; the regime by `regime_of`.
     The result depends on definition, seed and versions alone. Raises InvariantError when every orbit leaves the attractor.
     """
     system = compile_system(definition)
@@ -60,13 +62,15 @@ def measure(definition: SystemDefinition, *, seed: int = 0, threads: int | None 
         rtol = trials[0].first.settings["rtol"] * _TIGHTER ** (2 * len(trials)) if trials and trials[0].tangents_of_flow else None
         try:
             first = _exponents(system, seed, transient, period, rtol, threads, lambda fraction, text: report(0.05 + 0.6 * fraction, text))
+            if _too_rough(definition, first):
+                first = _exponents(system, seed, transient, period, rtol, threads, report, more=_MORE_WORK)
         except DatasetError:  # hardly an orbit lasts through ten transients
             if not trials:
                 raise
             trials[-1] = replace(trials[-1], lost=True)
             break
         report(0.65, f"{definition.name}: confirmation")
-        trials.append(_Trial(transient, first, *_again(system, first, seed + 1, transient, period, threads)))
+        trials.append(_Trial(definition, transient, first, *_again(system, first, seed + 1, transient, period, threads)))
         if definition.conservative or trials[-1].escaping or trials[-1].sound:
             break
         report(0.0, f"{definition.name}: runs or halves of orbits disagree; transient ten times longer")
@@ -89,6 +93,7 @@ def measure(definition: SystemDefinition, *, seed: int = 0, threads: int | None 
 class _Trial:
     """The exponents after a transient, and the run that is to confirm them; lost: hardly an orbit lasted through ten transients."""
 
+    definition: SystemDefinition
     transient: float
     first: Exponents
     second: Exponents
@@ -102,8 +107,9 @@ class _Trial:
         first, second = one.mean[:count], other.mean[:count]
         both_zero = (np.abs(first) <= zero_width(one)[:count]) & (np.abs(second) <= zero_width(other)[:count])
         error = 4.0 * np.hypot(one.standard_error[:count], other.standard_error[:count])
+        share = _STICKY if self.definition.conservative else PRECISION
         sizes = np.where(np.isfinite(first), np.abs(first), 0.0)
-        allowed = np.where(both_zero, 0.5 * (one.slack + other.slack), 0.0) + np.maximum(error, PRECISION * sizes)
+        allowed = np.where(both_zero, 0.5 * (one.slack + other.slack), 0.0) + np.maximum(error, share * sizes)
         same = first == second  # both may be -inf
         known = np.isfinite(first) & np.isfinite(second)
         distances = np.where(same, 0.0, np.inf)
@@ -122,8 +128,12 @@ class _Trial:
 
     @property
     def sound(self) -> bool:
-        """Whether the second run confirms the first, whose orbits agree."""
-        return self.distance <= 1.0 and not self.first.statistics.drifting and not self.first.statistics.mixed
+        """Whether the second run confirms the first, whose orbits agree and have the zero exponent of a flow."""
+        statistics = self.first.statistics
+        nearest = int(np.argmin(np.abs(statistics.mean)))
+        zero = np.abs(statistics.mean[nearest]) <= 4.0 * statistics.standard_error[nearest] + 0.5 * statistics.slack
+        still = self.definition.kind == "maps" or statistics.mean[0] <= zero_width(statistics)[0]
+        return bool((zero or still) and self.distance <= 1.0 and not statistics.drifting and not statistics.mixed)
 
 
 def facts_of(definition: SystemDefinition, *, progress: Progress | None = None) -> Facts:
@@ -137,10 +147,10 @@ def facts_of(definition: SystemDefinition, *, progress: Progress | None = None) 
 
 
 def _exponents(
-    system: CompiledSystem, seed: int, transient: float, period: float, rtol: float | None, threads: int | None, report: Progress
+    system: CompiledSystem, seed: int, transient: float, period: float, rtol: float | None, threads: int | None, report: Progress, more: float = 1.0
 ) -> Exponents:
     precision = precision_of(system.definition)
-    options = Options(transient=transient, rtol=rtol and max(rtol, _TIGHTEST), work_limit=_WORK_LIMIT, threads=threads)
+    options = Options(transient=transient, rtol=rtol and max(rtol, _TIGHTEST), work_limit=more * _WORK_LIMIT, threads=threads)
     error_of = partial(_relative, period=period)
     return measure_exponents(system, seed=seed, error_of=error_of, target_error=precision, duration=None, options=options, progress=report)
 
@@ -170,11 +180,21 @@ def _again(system: CompiledSystem, first: Exponents, seed: int, transient: float
         return run(options=replace(options, transient=transient)), True
 
 
+def _too_rough(definition: SystemDefinition, exponents: Exponents) -> bool:
+    """Whether lasting chaos is known to less than 3 % and more work would help."""
+    statistics = exponents.statistics
+    if definition.conservative or statistics.mixed or exponents.escaped or not statistics.mean[0] > zero_width(statistics)[0]:
+        return False
+    return bool(statistics.standard_error[0] > _LEAST * statistics.mean[0])
+
+
 def precision_of(definition: SystemDefinition) -> float:
     """Return the relative error aimed at: enough to be held against every published largest exponent at the file's parameters."""
     precision = PRECISION_OF_MAPS if definition.kind == "maps" else PRECISION
+    values = definition.scalars
     for known in definition.known:
-        if known.quantity.endswith(("_spectrum", "_exponent")) and not known.parameters and not known.size:
+        here = all(values[name] == value for name, value in {**(known.parameters or {}), **(known.size or {})}.items())
+        if known.quantity.endswith(("_spectrum", "_exponent")) and here:
             value, tolerance = (float(np.ravel(numbers)[0]) for numbers in (known.value, known.tolerance))
             precision = min(precision, _OF_TOLERANCE * tolerance / abs(value)) if value and tolerance else precision
     return precision

@@ -104,8 +104,9 @@ def spectrum_of(facts: Facts) -> tuple[np.ndarray, np.ndarray]:
 def test_the_spectrum_is_sorted_and_has_errors(name: str) -> None:
     spectrum, errors = spectrum_of(facts_of(name))
     assert spectrum.shape == errors.shape
-    assert (errors >= 0).all()
-    assert (np.diff(spectrum) <= 4 * errors[1:] + small(facts_of(name))).all()
+    known = np.isfinite(spectrum)  # a superstable cycle of a map has -inf
+    assert (errors[known] >= 0).all()
+    assert (np.diff(spectrum[known]) <= 4 * errors[known][1:] + small(facts_of(name))).all()
 
 
 @every_system
@@ -165,7 +166,7 @@ def test_the_regime_fits_the_exponents(name: str) -> None:
     spectrum, errors = spectrum_of(facts)
     positive = facts.positive_exponents
     assert (spectrum[:positive] > 3 * errors[:positive]).all()
-    assert (spectrum[positive:] <= 3 * errors[positive:] + small(facts)).all()
+    assert (spectrum[positive:] <= 3 * np.nan_to_num(errors[positive:]) + small(facts)).all()
     if definition.conservative:
         assert facts.regime in (("conservative", "conservative-mixed") if positive else ("quasi-periodic",))
     elif facts.regime in ("chaotic", "hyperchaotic"):
@@ -189,7 +190,7 @@ def test_theory_fixes_zeros_and_a_pairing(name: str) -> None:
         nearest = np.argsort(np.abs(spectrum))[:zeros]
         assert (np.abs(spectrum[nearest]) <= 4 * errors[nearest] + small(facts)).all()
     if definition.hamiltonian is not None and definition.forcing_period is None:
-        assert np.abs(spectrum + spectrum[::-1]).max() <= 1e-6 * np.abs(spectrum).max() + 1e-9
+        assert np.abs(spectrum + spectrum[::-1]).max() <= 1e-5 * np.abs(spectrum).max() + 0.01 * small(facts)
 
 
 @every_system
