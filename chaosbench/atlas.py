@@ -34,7 +34,7 @@ _STICKY = 0.1  # orbits that stick to islands make exponents of conservative sys
 _LEAST, _MORE_WORK = 0.03, 4.0
 _SLOWEST = 0.1
 _WORK_LIMIT = 2.5e9
-_LONGER = (1.0, 10.0, 100.0)
+_LONGER = (1.0, 10.0, 100.0, 100.0)
 _LESS, _LESS_WORK, _STARTS = 10.0, 0.5, 16
 _TIGHTER, _TIGHTEST = 0.1, 1e-12
 _POINTS, _MOST_DIMENSIONS = 80_000, 4.0
@@ -47,7 +47,7 @@ def measure(definition: SystemDefinition, *, seed: int = 0, threads: int | None 
     of the largest is 0.4 % of it (maps 0.1 %), or 0.0004 per period where it is below 0.1 per period, less where a published value asks for it, but
     for at most 2.5e9 units of `TangentRun.work` (about 10 s of one core; four times that while the error of chaos exceeds 3 %). They are confirmed by
     a second, ten times less precise run with other starts, a ten times smaller tolerance and ten times the transient; if the two disagree, or the
-    halves of the orbits do, all is done again with ten times the transient and a hundredth of the tolerance, twice if need be. Where there is no
+    halves of the orbits do, all is done again with ten times the transient and a hundredth of the tolerance, up to three times. Where there is no
     lasting chaos the lifetime of what went before is measured. Means, bounds and periods are those of 16 trajectories of 256 periods; the correlation
     dimension of 80 000 points; the regime by `regime_of`.
     The result depends on definition, seed and versions alone. Raises InvariantError when every orbit leaves the attractor.
@@ -105,11 +105,12 @@ class _Trial:
         one, other = self.first.statistics, self.second.statistics
         count = min(len(one.mean), len(other.mean))  # of delays the second may need fewer
         first, second = one.mean[:count], other.mean[:count]
-        both_zero = (np.abs(first) <= zero_width(one)[:count]) & (np.abs(second) <= zero_width(other)[:count])
+        regular = not (first > zero_width(one)[:count]).any() and not (second > zero_width(other)[:count]).any()
+        in_phase = regular | (np.abs(first) <= zero_width(one)[:count]) & (np.abs(second) <= zero_width(other)[:count])
         error = 4.0 * np.hypot(one.standard_error[:count], other.standard_error[:count])
         share = _STICKY if self.definition.conservative else PRECISION
         sizes = np.where(np.isfinite(first), np.abs(first), 0.0)
-        allowed = np.where(both_zero, 0.5 * (one.slack + other.slack), 0.0) + np.maximum(error, share * sizes)
+        allowed = np.where(in_phase, 0.5 * (one.slack + other.slack), 0.0) + np.maximum(error, share * sizes)
         same = first == second  # both may be -inf
         known = np.isfinite(first) & np.isfinite(second)
         distances = np.where(same, 0.0, np.inf)

@@ -34,8 +34,8 @@ class Measured:
 @dataclass(frozen=True)
 class Confirmation:
     """The spectrum measured again: other starts, a tighter tolerance, ten times the transient. distance: largest difference of an exponent, in units
-    of what is allowed: 4 joint standard errors, 0.4 % of it (10 % in conservative systems), or, where both are 0 within their errors, 6 units of ln
-    over one orbit."""
+    of what is allowed: 4 joint standard errors, 0.4 % of it (10 % in conservative systems), or, where both are 0 within their errors or no exponent
+    is positive (orbits on a cycle run in phase), 6 units of ln over one orbit."""
 
     value: tuple[float, ...]
     standard_error: tuple[float, ...]
