@@ -1,7 +1,7 @@
 """Measure a system once and for all: regime, exponents, dimension, time scales and extent, as Facts."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -25,12 +25,12 @@ from chaosbench.invariants._plans import Options
 from chaosbench.invariants._point_sets import points_of_system
 from chaosbench.invariants._regime import CHAOTIC, WITHOUT_ATTRACTOR, regime_of
 from chaosbench.invariants._transients import time_scale, transient_of
+from chaosbench.invariants._trials import PRECISION, Trial
 
 Progress = Callable[[float, str], None]
 
-PRECISION, PRECISION_OF_MAPS = 0.004, 0.001
+PRECISION_OF_MAPS = 0.001
 _OF_TOLERANCE = 0.8
-_STICKY = 0.1  # orbits that stick to islands make exponents of conservative systems depend on the length of the run
 _LEAST, _MORE_WORK = 0.03, 4.0
 _SLOWEST = 0.1
 _WORK_LIMIT = 2.5e9
@@ -56,7 +56,7 @@ def measure(definition: SystemDefinition, *, seed: int = 0, threads: int | None 
     report = progress or _silent
     report(0.0, f"{definition.name}: period")
     period = time_scale(system)
-    trials: list[_Trial] = []
+    trials: list[Trial] = []
     for longer in _LONGER:
         transient = transient_of(system, period) * longer
         rtol = trials[0].first.settings["rtol"] * _TIGHTER ** (2 * len(trials)) if trials and trials[0].tangents_of_flow else None
@@ -70,14 +70,15 @@ def measure(definition: SystemDefinition, *, seed: int = 0, threads: int | None 
             trials[-1] = replace(trials[-1], lost=True)
             break
         report(0.65, f"{definition.name}: confirmation")
-        trials.append(_Trial(definition, transient, first, *_again(system, first, seed + 1, transient, period, threads)))
+        trials.append(Trial(definition, transient, first, *_again(system, first, seed + 1, transient, period, threads)))
         if definition.conservative or trials[-1].escaping or trials[-1].sound:
             break
         report(0.0, f"{definition.name}: runs or halves of orbits disagree; transient ten times longer")
     report(0.75, f"{definition.name}: means, bounds and periods")
     extent = survey(system, seed=seed, period=period, transient=trials[-1].transient, threads=threads)
     facts = _facts(system, trials, extent, seed)
-    if facts.regime not in WITHOUT_ATTRACTOR and not definition.conservative and not (facts.regime in CHAOTIC and trials[-1].sound):
+    sure = trials[-1].sound and not _too_rough(definition, trials[-1].first)
+    if facts.regime not in WITHOUT_ATTRACTOR and not definition.conservative and not (facts.regime in CHAOTIC and sure):
         report(0.85, f"{definition.name}: lifetime")
         lifetime = lifetime_of_chaos(system, seed=seed, period=period, transient=trials[0].transient, threads=threads)
         if lifetime is not None and facts.regime != "metastable":
@@ -87,54 +88,6 @@ def measure(definition: SystemDefinition, *, seed: int = 0, threads: int | None 
     facts = replace(facts, correlation_dimension=_correlation_dimension(system, facts, period, threads))
     report(1.0, "done")
     return facts
-
-
-@dataclass(frozen=True)
-class _Trial:
-    """The exponents after a transient, and the run that is to confirm them; lost: hardly an orbit lasted through ten transients."""
-
-    definition: SystemDefinition
-    transient: float
-    first: Exponents
-    second: Exponents
-    lost: bool
-
-    @property
-    def distance(self) -> float:
-        """Largest difference between the two, in units of what is allowed: see `Confirmation`."""
-        one, other = self.first.statistics, self.second.statistics
-        count = min(len(one.mean), len(other.mean))  # of delays the second may need fewer
-        first, second = one.mean[:count], other.mean[:count]
-        regular = not (first > zero_width(one)[:count]).any() and not (second > zero_width(other)[:count]).any()
-        in_phase = regular | (np.abs(first) <= zero_width(one)[:count]) & (np.abs(second) <= zero_width(other)[:count])
-        error = 4.0 * np.hypot(one.standard_error[:count], other.standard_error[:count])
-        share = _STICKY if self.definition.conservative else PRECISION
-        sizes = np.where(np.isfinite(first), np.abs(first), 0.0)
-        allowed = np.where(in_phase, 0.5 * (one.slack + other.slack), 0.0) + np.maximum(error, share * sizes)
-        same = first == second  # both may be -inf
-        known = np.isfinite(first) & np.isfinite(second)
-        distances = np.where(same, 0.0, np.inf)
-        distances[known] = np.abs(first[known] - second[known]) / np.maximum(allowed[known], 1e-300)
-        return float(distances.max())
-
-    @property
-    def escaping(self) -> bool:
-        """Whether orbits leave for infinity."""
-        return bool(self.lost or self.first.escaped or self.second.escaped)
-
-    @property
-    def tangents_of_flow(self) -> bool:
-        """Whether there is a tolerance that matters."""
-        return self.first.settings["rtol"] is not None and not self.first.settings["neighbours"] and not self.first.settings["steps_per_lag"]
-
-    @property
-    def sound(self) -> bool:
-        """Whether the second run confirms the first, whose orbits agree and have the zero exponent of a flow."""
-        statistics = self.first.statistics
-        nearest = int(np.argmin(np.abs(statistics.mean)))
-        zero = np.abs(statistics.mean[nearest]) <= 4.0 * statistics.standard_error[nearest] + 0.5 * statistics.slack
-        still = self.definition.kind == "maps" or statistics.mean[0] <= zero_width(statistics)[0]
-        return bool((zero or still) and self.distance <= 1.0 and not statistics.drifting and not statistics.mixed)
 
 
 def facts_of(definition: SystemDefinition, *, progress: Progress | None = None) -> Facts:
@@ -206,7 +159,7 @@ def _relative(statistics: BlockMean, *, period: float) -> float:
     return error / max(abs(float(statistics.mean[0])), _SLOWEST / period)
 
 
-def _facts(system: CompiledSystem, trials: list[_Trial], extent: Attractor, seed: int) -> Facts:
+def _facts(system: CompiledSystem, trials: list[Trial], extent: Attractor, seed: int) -> Facts:
     definition, exponents, trial = system.definition, trials[-1].first, trials[-1]
     statistics, settings = exponents.statistics, exponents.settings
     if np.isnan(statistics.mean).any():
@@ -261,7 +214,7 @@ def _facts(system: CompiledSystem, trials: list[_Trial], extent: Attractor, seed
     )
 
 
-def _check_ends(definition: SystemDefinition, trial: _Trial) -> None:
+def _check_ends(definition: SystemDefinition, trial: Trial) -> None:
     """Raise InvariantError when an orbit ended for another reason than that it left for infinity."""
     for run in (trial.first, trial.second):
         for status in run.status:
@@ -294,7 +247,7 @@ def _method(settings: Mapping[str, Any]) -> str:
 
 
 def _tuple(values: np.ndarray) -> tuple[float, ...]:
-    return tuple(float(value) for value in values)
+    return tuple(map(float, values))
 
 
 def _silent(fraction: float, sentence: str) -> None:

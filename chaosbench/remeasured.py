@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chaosbench.atlas import PRECISION
 from chaosbench.facts import Facts
+from chaosbench.invariants._trials import PRECISION
 
 
 @dataclass(frozen=True)
