@@ -40,7 +40,9 @@ _TIGHTER, _TIGHTEST = 0.1, 1e-12
 _POINTS, _MOST_DIMENSIONS = 80_000, 4.0
 
 
-def measure(definition: SystemDefinition, *, seed: int = 0, threads: int | None = None, progress: Progress | None = None) -> Facts:
+def measure(
+    definition: SystemDefinition, *, seed: int = 0, effort: float = 1.0, threads: int | None = None, progress: Progress | None = None
+) -> Facts:
     """Return the measured facts of `definition`.
 
     Method: the transient is 100 dominant periods (maps: 1000 iterations, conservative systems: none). Exponents of 32 orbits until the standard error
@@ -50,7 +52,7 @@ def measure(definition: SystemDefinition, *, seed: int = 0, threads: int | None 
     halves of the orbits do, all is done again with ten times the transient and a hundredth of the tolerance, up to three times. Where there is no
     lasting chaos the lifetime of what went before is measured. Means, bounds and periods are those of 16 trajectories of 256 periods; the correlation
     dimension of 80 000 points; the regime by `regime_of`.
-    The result depends on definition, seed and versions alone. Raises InvariantError when every orbit leaves the attractor.
+    effort: share of that work, errors are larger by its root. The result depends on definition, seed, effort and versions alone. Raises InvariantError when every orbit leaves the attractor.
     """
     system = compile_system(definition)
     report = progress or _silent
@@ -61,16 +63,16 @@ def measure(definition: SystemDefinition, *, seed: int = 0, threads: int | None 
         transient = transient_of(system, period) * longer
         rtol = trials[0].first.settings["rtol"] * _TIGHTER ** (2 * len(trials)) if trials and trials[0].tangents_of_flow else None
         try:
-            first = _exponents(system, seed, transient, period, rtol, threads, lambda fraction, text: report(0.05 + 0.6 * fraction, text))
-            if _too_rough(definition, first):
-                first = _exponents(system, seed, transient, period, rtol, threads, report, more=_MORE_WORK)
+            first = _exponents(system, seed, transient, period, rtol, effort, threads, lambda fraction, text: report(0.05 + 0.6 * fraction, text))
+            if effort == 1.0 and _too_rough(definition, first):
+                first = _exponents(system, seed, transient, period, rtol, _MORE_WORK, threads, report)
         except DatasetError:  # hardly an orbit lasts through ten transients
             if not trials:
                 raise
             trials[-1] = replace(trials[-1], lost=True)
             break
         report(0.65, f"{definition.name}: confirmation")
-        trials.append(Trial(definition, transient, first, *_again(system, first, seed + 1, transient, period, threads)))
+        trials.append(Trial(definition, transient, first, *_again(system, first, seed + 1, transient, period, effort, threads)))
         if definition.conservative or trials[-1].escaping or trials[-1].sound:
             break
         report(0.0, f"{definition.name}: runs or halves of orbits disagree; transient ten times longer")
@@ -101,15 +103,17 @@ def facts_of(definition: SystemDefinition, *, progress: Progress | None = None) 
 
 
 def _exponents(
-    system: CompiledSystem, seed: int, transient: float, period: float, rtol: float | None, threads: int | None, report: Progress, more: float = 1.0
+    system: CompiledSystem, seed: int, transient: float, period: float, rtol: float | None, effort: float, threads: int | None, report: Progress
 ) -> Exponents:
-    precision = precision_of(system.definition)
-    options = Options(transient=transient, rtol=rtol and max(rtol, _TIGHTEST), work_limit=more * _WORK_LIMIT, threads=threads)
+    precision = precision_of(system.definition) / np.sqrt(min(effort, 1.0))
+    options = Options(transient=transient, rtol=rtol and max(rtol, _TIGHTEST), work_limit=effort * _WORK_LIMIT, threads=threads)
     error_of = partial(_relative, period=period)
     return measure_exponents(system, seed=seed, error_of=error_of, target_error=precision, duration=None, options=options, progress=report)
 
 
-def _again(system: CompiledSystem, first: Exponents, seed: int, transient: float, period: float, threads: int | None) -> tuple[Exponents, bool]:
+def _again(
+    system: CompiledSystem, first: Exponents, seed: int, transient: float, period: float, effort: float, threads: int | None
+) -> tuple[Exponents, bool]:
     """Measure as `first` was, ten times less precisely, with other starts, a smaller tolerance (neighbours: a larger distance) and ten transients.
 
     Where hardly an orbit lasts through ten transients, which the second value says, the run waits for one.
@@ -123,10 +127,10 @@ def _again(system: CompiledSystem, first: Exponents, seed: int, transient: float
         distance=DISTANCE / _TIGHTER,
         starts=_STARTS,
         transient=10.0 * transient,
-        work_limit=_LESS_WORK * _WORK_LIMIT,
+        work_limit=effort * _LESS_WORK * _WORK_LIMIT,
         threads=threads,
     )
-    error_of, target = partial(_relative, period=period), _LESS * precision_of(system.definition)
+    error_of, target = partial(_relative, period=period), _LESS * precision_of(system.definition) / np.sqrt(effort)
     run = partial(measure_exponents, system, seed=seed, error_of=error_of, target_error=target, duration=None)
     try:
         return run(options=options), False
