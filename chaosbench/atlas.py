@@ -29,7 +29,7 @@ from chaosbench.invariants._trials import PRECISION, Trial
 
 Progress = Callable[[float, str], None]
 
-PRECISION_OF_MAPS = 0.001
+PRECISION_OF_MAPS, PRECISION_OF_MANY, _MANY = 0.001, 0.01, 12
 _OF_TOLERANCE = 0.8
 _LEAST, _MORE_WORK = 0.03, 4.0
 _SLOWEST = 0.1
@@ -46,13 +46,13 @@ def measure(
     """Return the measured facts of `definition`.
 
     Method: the transient is 100 dominant periods (maps: 1000 iterations, conservative systems: none). Exponents of 32 orbits until the standard error
-    of the largest is 0.4 % of it (maps 0.1 %), or 0.0004 per period where it is below 0.1 per period, less where a published value asks for it, but
-    for at most 2.5e9 units of `TangentRun.work` (about 10 s of one core; four times that while the error of chaos exceeds 3 %). They are confirmed by
-    a second, ten times less precise run with other starts, a ten times smaller tolerance and ten times the transient; if the two disagree, or the
-    halves of the orbits do, all is done again with ten times the transient and a hundredth of the tolerance, up to three times. Where there is no
-    lasting chaos the lifetime of what went before is measured. Means, bounds and periods are those of 16 trajectories of 256 periods; the correlation
-    dimension of 80 000 points; the regime by `regime_of`.
-    effort: share of that work, errors are larger by its root. The result depends on definition, seed, effort and versions alone. Raises InvariantError when every orbit leaves the attractor.
+    of the largest is 0.4 % of it (maps 0.1 %, above twelve dimensions 1 %), or 0.0004 per period where it is below 0.1 per period, less where a
+    published value asks for it, but for at most 2.5e9 units of `TangentRun.work` (about 10 s of one core; four times that while the error of chaos
+    exceeds 3 %). They are confirmed by a second, ten times less precise run with other starts, a ten times smaller tolerance and ten times the
+    transient; if the two disagree, or the halves of the orbits do, all is done again with ten times the transient and a hundredth of the tolerance,
+    up to three times. Where there is no lasting chaos the lifetime of what went before is measured. Means, bounds and periods are those of 16
+    trajectories of 256 periods; the correlation dimension of 80 000 points; the regime by `regime_of`. effort: share of that work, errors are larger
+    by its root. The result depends on definition, seed, effort and versions alone. Raises InvariantError when every orbit leaves the attractor.
     """
     system = compile_system(definition)
     report = progress or _silent
@@ -148,7 +148,7 @@ def _too_rough(definition: SystemDefinition, exponents: Exponents) -> bool:
 
 def precision_of(definition: SystemDefinition) -> float:
     """Return the relative error aimed at: enough to be held against every published largest exponent at the file's parameters."""
-    precision = PRECISION_OF_MAPS if definition.kind == "maps" else PRECISION
+    precision = PRECISION_OF_MANY if definition.dimension > _MANY else PRECISION_OF_MAPS if definition.kind == "maps" else PRECISION
     values = definition.scalars
     for known in definition.known:
         here = all(values[name] == value for name, value in {**(known.parameters or {}), **(known.size or {})}.items())
