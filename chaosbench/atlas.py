@@ -33,7 +33,7 @@ PRECISION_OF_MAPS, PRECISION_OF_MANY, _MANY = 0.001, 0.01, 12
 _OF_TOLERANCE = 0.8
 _LEAST, _MORE_WORK = 0.03, 4.0
 _SLOWEST = 0.1
-_WORK_LIMIT = 2.5e9
+_WORK_LIMIT, _WORK_OF_MANY = 2.5e9, 1e9
 _LONGER = (1.0, 10.0, 10.0, 10.0)
 _LESS, _LESS_WORK, _STARTS = 10.0, 0.2, 16
 _TIGHTER, _TIGHTEST = 0.1, 1e-12
@@ -106,7 +106,12 @@ def _exponents(
     system: CompiledSystem, seed: int, transient: float, period: float, rtol: float | None, effort: float, threads: int | None, report: Progress
 ) -> Exponents:
     precision = precision_of(system.definition) / np.sqrt(min(effort, 1.0))
-    options = Options(transient=transient, rtol=rtol and max(rtol, _TIGHTEST), work_limit=effort * _WORK_LIMIT, threads=threads)
+    options = Options(
+        transient=transient,
+        rtol=rtol and max(rtol, _TIGHTEST),
+        work_limit=effort * (_WORK_OF_MANY if system.dimension > _MANY else _WORK_LIMIT),
+        threads=threads,
+    )
     error_of = partial(_relative, period=period)
     return measure_exponents(system, seed=seed, error_of=error_of, target_error=precision, duration=None, options=options, progress=report)
 
@@ -127,7 +132,7 @@ def _again(
         distance=DISTANCE / _TIGHTER,
         starts=_STARTS,
         transient=10.0 * transient,
-        work_limit=effort * _LESS_WORK * _WORK_LIMIT,
+        work_limit=effort * _LESS_WORK * (_WORK_OF_MANY if system.dimension > _MANY else _WORK_LIMIT),
         threads=threads,
     )
     error_of, target = partial(_relative, period=period), _LESS * precision_of(system.definition) / np.sqrt(effort)
@@ -139,9 +144,15 @@ def _again(
 
 
 def _too_rough(definition: SystemDefinition, exponents: Exponents) -> bool:
-    """Whether lasting chaos is known to less than 3 % and more work would help."""
+    """Whether lasting chaos of a flow or map is known to less than 3 % and more work would help."""
     statistics = exponents.statistics
-    if definition.conservative or statistics.mixed or exponents.escaped or not statistics.mean[0] > zero_width(statistics)[0]:
+    if (
+        definition.kind == "delays"
+        or definition.conservative
+        or statistics.mixed
+        or exponents.escaped
+        or not statistics.mean[0] > zero_width(statistics)[0]
+    ):
         return False
     return bool(statistics.standard_error[0] > _LEAST * statistics.mean[0])
 
