@@ -65,7 +65,7 @@ def measure_exponents(
     exponents grows until their sum is negative; some intervals are left out for the columns to turn; then records are taken, and the run is extended,
     by what the error still is too large, until the target is met. With a target, rtol is such that the bias stays below a tenth of it. Orbits that
     never meet make no better mean together: on them four tenths of the work limit are spent.
-    Raises InvariantError when a flow's column is lost at every interval.
+    A flow's column that is lost at every interval is left out, if nobody asked for it; else InvariantError is raised.
     """
     if (target_error is None) == (duration is None):
         raise InvariantError(f"target_error = {target_error!r} and duration = {duration!r}: give exactly one of the two")
@@ -84,6 +84,9 @@ def measure_exponents(
         found = _measured(system, initial, seed, error_of, target_error, duration, replace(options, transient=transient, nats=nats), report)
         if system.definition.kind != "flows" or not np.isneginf(found.rates).any():
             return found
+    if found.settings["columns"] > 2 and options.n_exponents is None:
+        fewer = replace(options, n_exponents=found.settings["columns"] - 1, transient=transient)
+        return measure_exponents(system, seed=seed, error_of=error_of, target_error=target_error, duration=duration, options=fewer, progress=progress)
     raise InvariantError(
         f"{system.definition.name}: it contracts so fast at times that a tangent is lost in rounding; ask for fewer exponents (n_exponents)"
     )
