@@ -81,18 +81,19 @@ def _decay(system: CompiledSystem, states: np.ndarray) -> float:
 def _divergence(system: CompiledSystem, states: np.ndarray, dt: float, seed: int) -> tuple[float, float]:
     """Mean trace of the Jacobian (maps: mean ln |det|) on 512 samples a trajectory, with its standard error; delays: of the present state.
 
-    Samples are drawn, not evenly spaced: those would keep step with a cycle. Above 12 dimensions 64 must do.
+    Samples are drawn anew for each, not evenly spaced: those would keep step with a cycle, and so would orbits that run in phase. Above 12 dimensions 64 must do.
     """
     definition, runs, length = system.definition, len(states), states.shape[1]
     wanted = _TRACES if system.dimension <= _MANY else _TRACES_OF_MANY
-    rows = np.sort(generator(seed, "traces", definition.identity).choice(np.arange(length // 2, length), wanted, replace=False))
-    seen = states[:, rows].reshape(-1, system.dimension)
+    rows = np.sort(generator(seed, "traces", definition.identity).integers(length // 2, length, (runs, wanted)), axis=1)
+    seen = np.take_along_axis(states, rows[:, :, None], axis=1).reshape(-1, system.dimension)
     past = None
     if definition.kind == "delays":
         times = dt * np.arange(length)
         lags = system.lags(system.parameter_values)
         spline = CubicSpline(times, states, axis=1)
-        past = np.stack([spline(times[rows] - lags[lag])[:, :, slot].ravel() for slot, lag in system.delayed], axis=1)
+        looked = [np.stack([spline(dt * rows[run] - lags[lag])[run, :, slot] for run in range(runs)]) for slot, lag in system.delayed]
+        past = np.stack([values.ravel() for values in looked], axis=1)
     numbers = np.empty(len(seen))
     for start in range(0, len(seen), 256):
         part = slice(start, start + 256)
