@@ -81,7 +81,8 @@ def _decay(system: CompiledSystem, states: np.ndarray) -> float:
 def _divergence(system: CompiledSystem, states: np.ndarray, dt: float, seed: int) -> tuple[float, float]:
     """Mean trace of the Jacobian (maps: mean ln |det|) on 512 samples a trajectory, with its standard error; delays: of the present state.
 
-    Samples are drawn anew for each, not evenly spaced: those would keep step with a cycle, and so would orbits that run in phase. Above 12 dimensions 64 must do.
+    Samples are drawn anew for each, not evenly spaced: those would keep step with a cycle, and so would orbits that run in phase.
+    Above 12 dimensions 64 must do.
     """
     definition, runs, length = system.definition, len(states), states.shape[1]
     wanted = _TRACES if system.dimension <= _MANY else _TRACES_OF_MANY
