@@ -1,54 +1,95 @@
 """Measure a system once and for all: regime, exponents, dimension, time scales and extent, as Facts."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from chaosbench.catalogue import MEASURED_SCHEMA
 from chaosbench.dynamics.compile import CompiledSystem, compile_system
 from chaosbench.dynamics.definition import SystemDefinition
-from chaosbench.errors import InvariantError
-from chaosbench.facts import SCHEMA, Facts, Measured, load_facts, save_facts
+from chaosbench.errors import DatasetError, InvariantError
+from chaosbench.facts import Confirmation, Facts, Measured, load_facts, save_facts
 from chaosbench.integrators._choice import choose
+from chaosbench.integrators.base import Status
 from chaosbench.invariants._attractor import Attractor, survey
 from chaosbench.invariants._block_error import BlockMean
-from chaosbench.invariants._exponents import Exponents, Options, measure_exponents
-from chaosbench.invariants._kaplan_yorke import dimension_with_error
-from chaosbench.invariants._regime import regime_of
+from chaosbench.invariants._exponents import Exponents, measure_exponents
+from chaosbench.invariants._kaplan_yorke import dimension_with_error, zero_width
+from chaosbench.invariants._lifetimes import lifetime_of_chaos
+from chaosbench.invariants._neighbours import DISTANCE
+from chaosbench.invariants._pair_fit import fit_of_points
+from chaosbench.invariants._plans import Options
+from chaosbench.invariants._point_sets import points_of_system
+from chaosbench.invariants._regime import CHAOTIC, WITHOUT_ATTRACTOR, regime_of
 from chaosbench.invariants._transients import time_scale, transient_of
+from chaosbench.invariants._trials import PRECISION, Trial
 
 Progress = Callable[[float, str], None]
 
-PRECISION, PRECISION_OF_MAPS = 0.002, 0.0005
+PRECISION_OF_MAPS, PRECISION_OF_MANY, _MANY = 0.001, 0.01, 12
+_OF_TOLERANCE = 0.8
+_LEAST, _MORE_WORK = 0.03, 4.0
 _SLOWEST = 0.1
-_WORK_LIMIT = 1e10
-_LONGER = (1.0, 10.0)
+_WORK_LIMIT, _WORK_OF_MANY = 2.5e9, 1e9
+_LONGER = (1.0, 10.0, 10.0, 10.0)
+_LESS, _LESS_WORK, _STARTS = 10.0, 0.2, 16
+_TIGHTER, _TIGHTEST = 0.1, 1e-12
+_POINTS, _MOST_DIMENSIONS = 80_000, 4.0
 
 
-def measure(definition: SystemDefinition, *, seed: int = 0, threads: int | None = None, progress: Progress | None = None) -> Facts:
+def measure(
+    definition: SystemDefinition, *, seed: int = 0, effort: float = 1.0, threads: int | None = None, progress: Progress | None = None
+) -> Facts:
     """Return the measured facts of `definition`.
 
-    Method: the transient is 100 dominant periods (maps: 1000 iterations, conservative systems: none), ten times that if the two halves of the
-    orbits disagree. Exponents of 32 orbits until the standard error of the largest is 0.2 % of it (maps 0.05 %), or 0.0002 per period where it is
-    below 0.1 per period, but for at most 1e10 units of `TangentRun.work` (about 30 s of one core), which leaves up to 1 % for the slowest;
-    means, bounds and periods from 16 trajectories of 256 periods; the regime by `regime_of`.
-    The result depends on definition, seed and versions alone. Raises InvariantError when every orbit leaves the attractor.
+    Method: the transient is 100 dominant periods (maps: 1000 iterations, conservative systems: none). Exponents of 32 orbits until the standard error
+    of the largest is 0.4 % of it (maps 0.1 %, above twelve dimensions 1 %), or 0.0004 per period where it is below 0.1 per period, less where a
+    published value asks for it, but for at most 2.5e9 units of `TangentRun.work` (about 10 s of one core; four times that while the error of chaos
+    exceeds 3 %). They are confirmed by a second, ten times less precise run with other starts, a ten times smaller tolerance and ten times the
+    transient; if the two disagree, or the halves of the orbits do, all is done again with ten times the transient and a hundredth of the tolerance,
+    up to three times. Where there is no lasting chaos the lifetime of what went before is measured. Means, bounds and periods are those of 16
+    trajectories of 256 periods; the correlation dimension of 80 000 points; the regime by `regime_of`. effort: share of that work, errors are larger
+    by its root. The result depends on definition, seed, effort and versions alone. Raises InvariantError when every orbit leaves the attractor.
     """
     system = compile_system(definition)
     report = progress or _silent
     report(0.0, f"{definition.name}: period")
     period = time_scale(system)
+    trials: list[Trial] = []
     for longer in _LONGER:
         transient = transient_of(system, period) * longer
-        exponents = _exponents(system, seed, period, transient, threads, lambda fraction, text: report(0.05 + 0.75 * fraction, text))
-        if definition.conservative or not exponents.statistics.drifting:
+        rtol = trials[0].first.settings["rtol"] * _TIGHTER ** (2 * len(trials)) if trials and trials[0].tangents_of_flow else None
+        try:
+            first = _exponents(system, seed, transient, period, rtol, effort, threads, lambda fraction, text: report(0.05 + 0.6 * fraction, text))
+            if effort == 1.0 and _too_rough(definition, first):
+                first = _exponents(system, seed, transient, period, rtol, _MORE_WORK, threads, report)
+        except DatasetError:  # hardly an orbit lasts through ten transients
+            if not trials:
+                raise
+            trials[-1] = replace(trials[-1], lost=True)
             break
-        report(0.0, f"{definition.name}: the halves of the orbits disagree; transient ten times longer")
-    report(0.8, f"{definition.name}: means, bounds and periods")
-    extent = survey(system, seed=seed, period=period, transient=transient, threads=threads)
+        report(0.65, f"{definition.name}: confirmation")
+        trials.append(Trial(definition, transient, first, *_again(system, first, seed + 1, transient, period, effort, threads)))
+        if definition.conservative or trials[-1].escaping or trials[-1].sound:
+            break
+        report(0.0, f"{definition.name}: runs or halves of orbits disagree; transient ten times longer")
+    report(0.75, f"{definition.name}: means, bounds and periods")
+    extent = survey(system, seed=seed, period=period, transient=trials[-1].transient, threads=threads)
+    facts = _facts(system, trials, extent, seed)
+    sure = trials[-1].sound and not _too_rough(definition, trials[-1].first)
+    if facts.regime not in WITHOUT_ATTRACTOR and not definition.conservative and not (facts.regime in CHAOTIC and sure):
+        report(0.85, f"{definition.name}: lifetime")
+        lifetime = lifetime_of_chaos(system, seed=seed, period=period, transient=trials[0].transient, threads=threads)
+        if lifetime is not None and facts.regime != "metastable":
+            facts = replace(facts, regime="transient", lyapunov_time=None)
+        facts = replace(facts, lifetime=None if lifetime is None else Measured(*lifetime))
+    report(0.9, f"{definition.name}: correlation dimension")
+    facts = replace(facts, correlation_dimension=_correlation_dimension(system, facts, period, threads))
     report(1.0, "done")
-    return _facts(system, exponents, extent, transient, seed)
+    return facts
 
 
 def facts_of(definition: SystemDefinition, *, progress: Progress | None = None) -> Facts:
@@ -61,86 +102,157 @@ def facts_of(definition: SystemDefinition, *, progress: Progress | None = None) 
     return facts
 
 
-@dataclass(frozen=True)
-class Difference:
-    """One measured quantity that a second measurement does not confirm: `distance` in joint standard errors, inf for what has none."""
+def _exponents(
+    system: CompiledSystem, seed: int, transient: float, period: float, rtol: float | None, effort: float, threads: int | None, report: Progress
+) -> Exponents:
+    precision = precision_of(system.definition) / np.sqrt(min(effort, 1.0))
+    options = Options(
+        transient=transient,
+        rtol=rtol and max(rtol, _TIGHTEST),
+        work_limit=effort * (_WORK_OF_MANY if system.dimension > _MANY else _WORK_LIMIT),
+        threads=threads,
+    )
+    error_of = partial(_relative, period=period)
+    return measure_exponents(system, seed=seed, error_of=error_of, target_error=precision, duration=None, options=options, progress=report)
 
-    quantity: str
-    first: object
-    second: object
-    distance: float
 
+def _again(
+    system: CompiledSystem, first: Exponents, seed: int, transient: float, period: float, effort: float, threads: int | None
+) -> tuple[Exponents, bool]:
+    """Measure as `first` was, ten times less precisely, with other starts, a smaller tolerance (neighbours: a larger distance) and ten transients.
 
-def differences(first: Facts, second: Facts, *, exact: bool) -> list[Difference]:
-    """Return what disagrees between two measurements of one definition.
-
-    exact: numbers must agree to 1e-9 (one version, one seed, a polynomial system: the orbits are the same to the last bit and only logarithms and
-    reductions may round differently on another machine); otherwise within 3 joint standard errors, and period and extent are not compared.
+    Where hardly an orbit lasts through ten transients, which the second value says, the run waits for one.
     """
-    found = [
-        Difference(name, getattr(first, name), getattr(second, name), np.inf)
-        for name in ("identity", "regime")
-        if getattr(first, name) != getattr(second, name)
-    ]
-    for name in ("lyapunov_spectrum", "kaplan_yorke_dimension", "divergence"):
-        one, other = getattr(first, name), getattr(second, name)
-        value, again = np.atleast_1d(one.value).astype(float), np.atleast_1d(other.value).astype(float)
-        if value.shape != again.shape:
-            found.append(Difference(name, value.shape, again.shape, np.inf))
-            continue
-        error = np.hypot(np.atleast_1d(one.standard_error).astype(float), np.atleast_1d(other.standard_error).astype(float))
-        room = 1e-9 * (1.0 + np.abs(value)) if exact else 3.0 * error + 1e-9 * (1.0 + np.abs(value))
-        for index in np.flatnonzero(~(np.abs(value - again) <= room) & np.isfinite(value)):
-            distance = float(abs(value[index] - again[index]) / error[index]) if error[index] > 0 else np.inf
-            found.append(Difference(f"{name}[{index}]", float(value[index]), float(again[index]), distance))
-    if exact:
-        pairs = {name: (getattr(first, name), getattr(second, name)) for name in ("period", "mean", "standard_deviation", "bounds")}
-        changed = [name for name, pair in pairs.items() if not np.allclose(*pair, rtol=1e-9, atol=1e-9, equal_nan=True)]
-        found += [Difference(name, *pairs[name], np.inf) for name in changed]
-    return found
+    settings, neighbours, delays = first.settings, first.settings["neighbours"], first.settings["steps_per_lag"]
+    options = Options(
+        n_exponents=settings["columns"],
+        rtol=None if settings["rtol"] is None or neighbours or delays else max(_TIGHTER * settings["rtol"], _TIGHTEST),
+        steps_per_lag=2 * delays or None,
+        neighbours=neighbours,
+        distance=DISTANCE / _TIGHTER,
+        starts=_STARTS,
+        transient=10.0 * transient,
+        work_limit=effort * _LESS_WORK * (_WORK_OF_MANY if system.dimension > _MANY else _WORK_LIMIT),
+        threads=threads,
+    )
+    error_of, target = partial(_relative, period=period), _LESS * precision_of(system.definition) / np.sqrt(effort)
+    run = partial(measure_exponents, system, seed=seed, error_of=error_of, target_error=target, duration=None)
+    try:
+        return run(options=options), False
+    except DatasetError:
+        return run(options=replace(options, transient=transient)), True
 
 
-def _exponents(system: CompiledSystem, seed: int, period: float, transient: float, threads: int | None, report: Progress) -> Exponents:
-    def relative(statistics: BlockMean) -> float:
-        error = float(np.nan_to_num(statistics.standard_error[0], nan=0.0))
-        return error / max(abs(float(statistics.mean[0])), _SLOWEST / period)
+def _too_rough(definition: SystemDefinition, exponents: Exponents) -> bool:
+    """Whether lasting chaos of a flow or map is known to less than 3 % and more work would help."""
+    statistics = exponents.statistics
+    if (
+        definition.kind == "delays"
+        or definition.conservative
+        or statistics.mixed
+        or exponents.escaped
+        or not statistics.mean[0] > zero_width(statistics)[0]
+    ):
+        return False
+    return bool(statistics.standard_error[0] > _LEAST * statistics.mean[0])
 
-    precision = PRECISION_OF_MAPS if system.definition.kind == "maps" else PRECISION
-    options = Options(transient=transient, work_limit=_WORK_LIMIT, threads=threads)
-    return measure_exponents(system, seed=seed, error_of=relative, target_error=precision, duration=None, options=options, progress=report)
+
+def precision_of(definition: SystemDefinition) -> float:
+    """Return the relative error aimed at: enough to be held against every published largest exponent at the file's parameters."""
+    precision = PRECISION_OF_MANY if definition.dimension > _MANY else PRECISION_OF_MAPS if definition.kind == "maps" else PRECISION
+    values = definition.scalars
+    for known in definition.known:
+        here = all(values[name] == value for name, value in {**(known.parameters or {}), **(known.size or {})}.items())
+        if known.quantity.endswith(("_spectrum", "_exponent")) and here:
+            value, tolerance = (float(np.ravel(numbers)[0]) for numbers in (known.value, known.tolerance))
+            precision = min(precision, _OF_TOLERANCE * tolerance / abs(value)) if value and tolerance else precision
+    return precision
 
 
-def _facts(system: CompiledSystem, exponents: Exponents, extent: Attractor, transient: float, seed: int) -> Facts:
-    definition, statistics, settings = system.definition, exponents.statistics, exponents.settings
+def _relative(statistics: BlockMean, *, period: float) -> float:
+    error = float(np.nan_to_num(statistics.standard_error[0], nan=0.0))
+    return error / max(abs(float(statistics.mean[0])), _SLOWEST / period)
+
+
+def _facts(system: CompiledSystem, trials: list[Trial], extent: Attractor, seed: int) -> Facts:
+    definition, exponents, trial = system.definition, trials[-1].first, trials[-1]
+    statistics, settings = exponents.statistics, exponents.settings
     if np.isnan(statistics.mean).any():
         raise InvariantError(f"{definition.name}: every orbit left the attractor while measuring; narrow [initial] or change the parameters")
+    _check_ends(definition, trial)
     dimension, dimension_error = dimension_with_error(statistics)
-    divergence = extent.divergence
-    if settings["columns"] == system.dimension and definition.kind != "delays":
-        divergence = (float(statistics.mean.sum()), float(np.sqrt(max(0.0, statistics.covariance.sum()))))
-    largest, error = float(statistics.mean[0]), float(statistics.standard_error[0])
+    largest = float(statistics.mean[0])
+    positive = int(np.count_nonzero(statistics.mean > zero_width(statistics)))
     moving = np.isfinite(extent.periods)
-    regime = "transient" if exponents.escaped or extent.failed else regime_of(definition, statistics, at_rest=extent.at_rest)
+    period = float(np.median(extent.periods[moving])) if moving.any() else float("nan")
+    regime = "metastable" if trial.escaping else regime_of(definition, statistics, at_rest=extent.at_rest)
+    stiffness = extent.decay * period / (2.0 * np.pi)
+    rates = exponents.rates[exponents.status == Status.OK]
     return Facts(
-        schema=SCHEMA,
+        schema=MEASURED_SCHEMA,
         name=definition.name,
         identity=definition.identity,
         regime=regime,
-        period=float(np.median(extent.periods[moving])) if moving.any() else float("nan"),
+        period=period,
         periods=_tuple(extent.periods),
         mean=_tuple(extent.mean),
         standard_deviation=_tuple(extent.standard_deviation),
         bounds=tuple(zip(_tuple(extent.low), _tuple(extent.high), strict=True)),
-        divergence=Measured(*divergence),
+        divergence=Measured(*extent.divergence),
         lyapunov_spectrum=Measured(_tuple(statistics.mean), _tuple(statistics.standard_error)),
         kaplan_yorke_dimension=Measured(dimension, dimension_error),
-        lyapunov_time=1.0 / largest if largest > 3.0 * error else None,
-        transient=transient,
+        entropy_bound=_entropy_bound(statistics),
+        correlation_dimension=None,
+        lifetime=None,
+        spread=float(np.std(rates[:, :, 0].mean(axis=1), ddof=1)) if definition.conservative and len(rates) > 1 else None,
+        stiffness=stiffness if np.isfinite(stiffness) else None,
+        positive_exponents=positive,
+        lyapunov_time=1.0 / largest if positive else None,
+        transient=trial.transient,
+        confirmation=Confirmation(
+            value=_tuple(trial.second.statistics.mean),
+            standard_error=_tuple(trial.second.statistics.standard_error),
+            seed=trial.second.settings["seed"],
+            rtol=trial.second.settings["rtol"],
+            transient=trial.second.settings["transient"],
+            distance=trial.distance,
+        ),
         integrator=choose(system).name,
+        drifting=statistics.drifting,
+        mixed=statistics.mixed,
         method=_method(settings),
+        orbits=len(rates),
+        duration=settings["duration"] * len(rates) / settings["starts"],
+        rtol=settings["rtol"],
         seed=seed,
         versions=settings["versions"],
     )
+
+
+def _check_ends(definition: SystemDefinition, trial: Trial) -> None:
+    """Raise InvariantError when an orbit ended for another reason than that it left for infinity, which may take any number of steps."""
+    for run in (trial.first, trial.second):
+        for status in run.status:
+            if status in (Status.INTERRUPTED, Status.STIFF):
+                raise InvariantError(f"{definition.name}: an orbit ended while measuring: {Status(status).sentence}; no regime can be told from that")
+
+
+def _entropy_bound(statistics: BlockMean) -> Measured:
+    positive = statistics.mean > 0.0
+    variance = float(statistics.covariance[np.ix_(positive, positive)].sum())
+    return Measured(float(statistics.mean[positive].sum()), float(np.sqrt(max(0.0, variance))))
+
+
+def _correlation_dimension(system: CompiledSystem, facts: Facts, period: float, threads: int | None) -> Measured | None:
+    """Measure it where there is an attractor of few dimensions, not a piece of the line, and the fit finds a scaling region."""
+    dimension = facts.kaplan_yorke_dimension.value
+    if facts.regime not in CHAOTIC or system.dimension == 1 or not isinstance(dimension, float) or dimension > _MOST_DIMENSIONS:
+        return None
+    cloud = points_of_system(
+        system, seed=facts.seed, points=_POINTS, duration=None, dt=None, period=period, transient=facts.transient, threads=threads
+    )
+    fit = fit_of_points(cloud, facts.seed).fit
+    return None if fit is None else Measured(fit.slope, fit.error)
 
 
 def _method(settings: Mapping[str, Any]) -> str:
@@ -150,7 +262,7 @@ def _method(settings: Mapping[str, Any]) -> str:
 
 
 def _tuple(values: np.ndarray) -> tuple[float, ...]:
-    return tuple(float(value) for value in values)
+    return tuple(map(float, values))
 
 
 def _silent(fraction: float, sentence: str) -> None:

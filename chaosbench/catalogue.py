@@ -65,6 +65,9 @@ def load(kind: str, name: str | Path) -> type[Any]:
     return loaded
 
 
+MEASURED_SCHEMA = 2  # of the files in systems/measured
+
+
 def system_files() -> Mapping[str, Path]:
     """Return {name: path} of every definition: the shipped folder and entry points of the group `chaosbench.systems`."""
     found: dict[str, Path] = {}

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from chaosbench.catalogue import MEASURED_SCHEMA as SCHEMA
 from chaosbench.catalogue import systems_folder
 from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.dynamics.reader import read_definition
@@ -18,8 +19,7 @@ from chaosbench.errors import DatasetError
 from chaosbench.folders import cache_folder, write_whole
 from chaosbench.identity import plain
 
-SCHEMA = 1
-_NUMBERS = ("period", "transient", "lyapunov_time")
+_NUMBERS = ("period", "transient", "lyapunov_time", "spread", "stiffness", "duration", "rtol")
 _log = logging.getLogger(__name__)
 
 
@@ -32,13 +32,32 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class Confirmation:
+    """The spectrum measured again: other starts, a tighter tolerance, ten times the transient. distance: largest difference of an exponent, in units
+    of what is allowed: 4 joint standard errors, 0.4 % of it (10 % in conservative systems), or, where both are 0 within their errors or no exponent
+    is positive (orbits on a cycle run in phase), 6 units of ln over one orbit."""
+
+    value: tuple[float, ...]
+    standard_error: tuple[float, ...]
+    seed: int
+    rtol: float | None
+    transient: float
+    distance: float
+
+
+@dataclass(frozen=True)
 class Facts:
     """What was measured of one system.
 
-    regime: chaotic, hyperchaotic, periodic, quasi-periodic, fixed point, conservative or transient. period: dominant period (median over components);
-    periods: per component. mean, standard_deviation, bounds (low, high): per component, angles by cosine and sine left out (NaN becomes null).
-    divergence: mean rate of volume change (maps: mean log|det J|), standard error beside it. lyapunov_time: 1 / largest exponent, None when that is
-    not positive by 3 standard errors. transient: time left out. method, integrator, seed, versions: how to repeat it.
+    regime: by `regime_of`, or "transient" or "metastable" for chaos that does not stay; lifetime: how long that lasts on average. period: dominant
+    period (median over components); periods: per component. mean, standard_deviation, bounds (low, high): per component, NaN for angles. divergence:
+    mean trace of the Jacobian (maps: mean log|det J|) over the attractor, measured apart from the exponents. entropy_bound: sum of the positive
+    exponents, an upper bound of the entropy (Ruelle). correlation_dimension: None where there is no attractor or no scaling region. spread: standard
+    deviation of the largest exponent between orbits, for conservative systems, whose orbits may never meet. stiffness: fastest decay rate (median
+    over the attractor) times period over 2 pi, flows only. positive_exponents: how many are above what counts as 0. lyapunov_time: 1 / largest
+    exponent, None when that is not positive or chaos does not settle. transient: time left out. confirmation: a second run. drifting, mixed: whether
+    halves of orbits, or orbits, still differ. orbits (that did not escape), duration (of all of them together), rtol, method, integrator, seed,
+    versions: how to repeat it.
     """
 
     schema: int
@@ -53,10 +72,22 @@ class Facts:
     divergence: Measured
     lyapunov_spectrum: Measured
     kaplan_yorke_dimension: Measured
+    entropy_bound: Measured
+    correlation_dimension: Measured | None
+    lifetime: Measured | None
+    spread: float | None
+    stiffness: float | None
+    positive_exponents: int
     lyapunov_time: float | None
     transient: float
+    confirmation: Confirmation
+    drifting: bool
+    mixed: bool
     integrator: str
     method: str
+    orbits: int
+    duration: float
+    rtol: float | None
     seed: int
     versions: Mapping[str, str]
 
@@ -80,7 +111,12 @@ def facts_from_json(text: str, where: str) -> Facts:
     if set(data) != wanted:
         raise DatasetError(f"{where}: keys {sorted(set(data) ^ wanted)} are missing or unknown; measure the system again")
     for key, value in data.items():
-        if isinstance(value, dict) and set(value) == {"value", "standard_error"}:
+        if key == "confirmation":
+            inner = {field.name for field in fields(Confirmation)}
+            if not isinstance(value, dict) or set(value) != inner:
+                raise DatasetError(f"{where}: confirmation needs the keys {sorted(inner)}; measure the system again")
+            data[key] = Confirmation(**{name: _tuples(part) for name, part in value.items()})
+        elif isinstance(value, dict) and set(value) == {"value", "standard_error"}:
             data[key] = Measured(_tuples(value["value"]), _tuples(value["standard_error"]))
         elif isinstance(value, list) or key in _NUMBERS:
             data[key] = _tuples(value)
@@ -97,7 +133,13 @@ def load_facts(definition: SystemDefinition) -> Facts | None:
         if definition.path is not None and read_definition(definition.path).identity != facts.identity:
             _log.warning("%s was measured for another identity of %s and is ignored; run scripts/measure_registry", shipped, definition.name)
     cached = _cached(definition)
-    return facts_from_json(cached.read_text(), str(cached)) if cached.is_file() else None
+    if not cached.is_file():
+        return None
+    try:
+        return facts_from_json(cached.read_text(), str(cached))
+    except DatasetError as reason:  # written by another version: as good as absent
+        _log.info("%s", reason)
+        return None
 
 
 def save_facts(facts: Facts, path: Path | None = None) -> Path:

@@ -59,6 +59,8 @@ def plan(spec: TaskSpec, suite: Suite, progress: Progress | None = None) -> Plan
     spectrum, errors = (
         tuple(float(x) for x in np.ravel(numbers)) for numbers in (facts.lyapunov_spectrum.value, facts.lyapunov_spectrum.standard_error)
     )
+    if not np.isfinite(facts.period):
+        raise TaskError(f"task {spec.label!r}: {definition.name} comes to rest at these parameters, nothing is left to forecast; choose others")
     trusted = spectrum[0] > 0 and errors[0] <= LARGEST_RELATIVE_ERROR * spectrum[0]
     if not trusted:
         _log.info("%s: largest exponent %g +- %g; times are in dominant periods", spec.label, spectrum[0], errors[0])

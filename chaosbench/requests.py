@@ -12,7 +12,7 @@ from chaosbench.errors import DatasetError, nearest
 from chaosbench.facts import load_facts
 from chaosbench.integrators._choice import Choice, choose
 from chaosbench.integrators.base import Integrator
-from chaosbench.timescale import MAP_PERIOD, estimate_period
+from chaosbench.timescale import MAP_PERIOD, estimate_period, typical_time
 
 SAMPLES_PER_PERIOD = 100
 TRANSIENT_PERIODS = 100
@@ -93,7 +93,9 @@ def _chosen(integrator: str | Integrator | None, system: CompiledSystem) -> Choi
 
 def _period(system: CompiledSystem) -> float:
     facts = load_facts(system.definition)
-    return facts.period if facts is not None else estimate_period(system)
+    if facts is None:
+        return estimate_period(system)
+    return facts.period if np.isfinite(facts.period) else typical_time(system)
 
 
 def default_transient(system: CompiledSystem) -> float:

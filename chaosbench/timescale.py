@@ -1,16 +1,19 @@
 """How fast a system moves: the dominant period, which sets default sampling intervals and transients."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from chaosbench.dynamics.compile import CompiledSystem
 from chaosbench.errors import DatasetError
 from chaosbench.initial import draw_initial
 from chaosbench.integrators._choice import choose
-from chaosbench.integrators.base import Status
+from chaosbench.integrators.base import InitialState, Status
 
 MAP_PERIOD = 1.0
 _SAMPLES = 4096
-_SEGMENT = 1024
+_AT_REST = 2
+_STARTS = 8
 
 
 def dominant_period(states: np.ndarray, dt: float) -> np.ndarray:
@@ -65,22 +68,71 @@ def estimate_period(system: CompiledSystem, *, parameters: np.ndarray | None = N
     """
     if system.definition.kind == "maps":
         return MAP_PERIOD
-    initial = draw_initial(system, seed=0, n=1, purpose="period", parameters=parameters)
+    found = pilot(system, parameters=parameters)
+    if found.period is None:
+        raise DatasetError(f"{system.definition.name}: no oscillation was found over {found.time:.3g} time units; give dt and transient yourself")
+    return found.period
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """What one trajectory showed: its dominant period, None if there is none; its last state (D,); the time it covered; whether it came to rest."""
+
+    period: float | None
+    state: np.ndarray
+    time: float
+    at_rest: bool
+
+
+def pilot(system: CompiledSystem, *, parameters: np.ndarray | None = None) -> Pilot:
+    """Look for the period of a flow or delay system as `estimate_period` does; two pieces in a row without motion are rest.
+
+    Up to eight starts are tried until one does not end early. Raises DatasetError when all do.
+    """
+    reason = Status.OK
+    for start in range(_STARTS):
+        initial = draw_initial(system, seed=0, n=1, purpose="period", first=start, parameters=parameters)
+        found, reason = _look(system, initial, parameters)
+        if found is not None:
+            return found
+    raise DatasetError(
+        f"{system.definition.name}: the trajectories used to find the period ended early: {reason.sentence}; "
+        "give dt and transient, or another initial rule"
+    )
+
+
+def _look(system: CompiledSystem, initial: InitialState, parameters: np.ndarray | None) -> tuple[Pilot | None, Status]:
+    """Follow one start; None with the reason when its trajectory ends early."""
     integrator = choose(system).integrator
     rates = np.abs(system.jacobian(initial.states)).sum(axis=(1, 2)) if initial.history is None else np.array([1.0])
-    dt = 0.05 / max(float(rates[0]), 1e-6)
+    dt, time, still = 0.05 / max(float(rates[0]), 1e-6), 0.0, 0
     for _ in range(24):
         solution = integrator.solve(system, initial, dt * np.arange(_SAMPLES), rtol=1e-8, atol=1e-10, parameters=parameters)
         if solution.status.any():
-            raise DatasetError(
-                f"{system.definition.name}: the trajectory used to find the period ended early: {Status(solution.status[0]).sentence}; "
-                "give dt and transient, or another initial rule"
-            )
+            return None, Status(solution.status[0])
         half = embed_angles(solution.states[0, _SAMPLES // 2 :], system.periods)
         found = dominant_period(half, dt)
         period = float(np.nanmedian(found)) if not np.isnan(found).all() else np.nan
+        time += dt * _SAMPLES
         if np.isfinite(period) and 20 * dt <= period <= _SAMPLES * dt / 80:
-            return period
+            return Pilot(period, solution.states[0, -1], time, False), Status.OK
+        still = 0 if np.isfinite(period) else still + 1
+        if still == _AT_REST:
+            break
         initial = solution.final
         dt *= 0.25 if np.isfinite(period) and period < 20 * dt else 2.0
-    raise DatasetError(f"{system.definition.name}: no oscillation was found over {dt * _SAMPLES:.3g} time units; give dt and transient yourself")
+    return Pilot(None, solution.states[0, -1], time, still == _AT_REST), Status.OK
+
+
+def typical_time(system: CompiledSystem) -> float:
+    """Return the dominant period; for a system without one the slowest turn of its Jacobian where a pilot ended, or the longest lag. Maps: 1."""
+    if system.definition.kind == "maps":
+        return MAP_PERIOD
+    found = pilot(system)
+    if found.period is not None:
+        return found.period
+    if system.definition.kind == "delays":
+        return float(np.max(system.lags()))
+    jacobian = system.jacobian(found.state[None])[0]
+    slowest = float(np.abs(np.linalg.eigvals(jacobian)).min()) if np.isfinite(jacobian).all() else 1.0
+    return float(2.0 * np.pi / max(slowest, 1e-3))

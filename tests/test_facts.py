@@ -13,7 +13,7 @@ from chaosbench.catalogue import system_files, systems_folder
 from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.dynamics.reader import read_definition
 from chaosbench.errors import DatasetError
-from chaosbench.facts import Facts, Measured, facts_from_json, facts_to_json, load_facts, save_facts
+from chaosbench.facts import Confirmation, Facts, Measured, facts_from_json, facts_to_json, load_facts, save_facts
 
 MAP = """
 title = "Toy"
@@ -46,7 +46,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SystemDefinition:
 
 def measured(definition: SystemDefinition) -> Facts:
     return Facts(
-        schema=1,
+        schema=2,
         name=definition.name,
         identity=definition.identity,
         regime="chaotic",
@@ -58,10 +58,22 @@ def measured(definition: SystemDefinition) -> Facts:
         divergence=Measured(0.1, 0.01),
         lyapunov_spectrum=Measured((np.log(2),), (1e-3,)),
         kaplan_yorke_dimension=Measured(1.0, 0.0),
+        entropy_bound=Measured(np.log(2), 1e-3),
+        correlation_dimension=None,
+        lifetime=None,
+        spread=None,
+        stiffness=None,
+        positive_exponents=1,
         lyapunov_time=1 / np.log(2),
         transient=1000.0,
+        confirmation=Confirmation((0.6931,), (1e-2,), seed=1, rtol=None, transient=10_000.0, distance=0.1),
         integrator="iteration",
+        drifting=False,
+        mixed=False,
         method="by hand",
+        orbits=32,
+        duration=1e5,
+        rtol=None,
         seed=0,
         versions={"chaosbench": "0"},
     )
@@ -83,6 +95,12 @@ def test_what_does_not_exist_is_read_back_as_not_a_number(toy: SystemDefinition)
     back = facts_from_json(facts_to_json(still), "here")
     assert np.isnan([back.period, *back.periods, back.divergence.value]).all()
     assert back.lyapunov_time is None
+
+
+def test_a_cached_file_of_another_version_is_as_good_as_absent(toy: SystemDefinition) -> None:
+    path = save_facts(measured(toy))
+    path.write_text(path.read_text().replace('"schema": 2', '"schema": 1'))
+    assert load_facts(toy) is None
 
 
 def test_the_text_is_sorted_json_with_one_entry_a_line(toy: SystemDefinition) -> None:
@@ -135,8 +153,9 @@ def test_prose_can_be_mended_without_measuring_again(toy: SystemDefinition) -> N
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda data: data.update(schema=2), "schema 2, this version reads 1; measure the system again"),
+        (lambda data: data.update(schema=1), "schema 1, this version reads 2; measure the system again"),
         (lambda data: data.pop("regime"), r"keys \['regime'\] are missing or unknown"),
+        (lambda data: data["confirmation"].pop("seed"), "confirmation needs the keys"),
         (lambda data: data.update(colour="red"), r"keys \['colour'\] are missing or unknown"),
     ],
 )

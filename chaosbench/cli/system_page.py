@@ -9,7 +9,7 @@ import numpy as np
 from chaosbench.catalogue import system_files
 from chaosbench.dynamics.compile import compile_system
 from chaosbench.dynamics.definition import SystemDefinition
-from chaosbench.dynamics.parts import Known, Parameter, Variant
+from chaosbench.dynamics.parts import Known, Parameter, Peer, Variant
 from chaosbench.dynamics.reader import read_definition
 from chaosbench.expressions.latex import latex
 from chaosbench.expressions.text import to_text
@@ -56,6 +56,10 @@ def system_data(definition: SystemDefinition) -> dict[str, Any]:
         "measured": None if facts is None else _facts_data(facts),
         "variants": [plain({"name": v.name, "summary": v.summary, "parameters": v.parameters, "regime": v.regime}) for v in definition.variants],
         "sources": [{"key": source.key, "cite": source.cite, "doi": source.doi} for source in definition.sources],
+        "peers": [
+            {"library": p.library, "name": p.name, "parameters": dict(p.parameters), "wrong": [text for text in _wrong(p) if text]}
+            for p in definition.peers
+        ],
     }
 
 
@@ -76,6 +80,8 @@ def system_text(definition: SystemDefinition) -> str:
         lines += ["Published", *(_published(known, definition) for known in definition.known), ""]
     if definition.variants:
         lines += ["Variants"] + [f"  {variant.name:<14} {variant.summary} ({_setting(variant)})" for variant in definition.variants] + [""]
+    if definition.peers:
+        lines += ["Other libraries", *(line for peer in definition.peers for line in _peer(peer)), ""]
     lines += ["Sources"]
     lines += [f"  [{source.key}] {source.cite}" + (f" https://doi.org/{source.doi}" if source.doi else "") for source in definition.sources]
     return "\n".join([*lines, ""])
@@ -102,6 +108,16 @@ def _how(definition: SystemDefinition) -> str:
     return f"`chaosbench invariants {definition.name if definition.path is None or definition.name in system_files() else definition.path}`"
 
 
+def _wrong(peer: Peer) -> tuple[str, str]:
+    return peer.wrong_equations, peer.wrong_parameters
+
+
+def _peer(peer: Peer) -> list[str]:
+    """One line, and what is wrong there below it."""
+    values = ", ".join(f"{name} = {value:g}" for name, value in peer.parameters.items())
+    return [f"  {peer.library} {peer.name}" + (f" with {values}" if values else ""), *(f"    wrong: {text}" for text in _wrong(peer) if text)]
+
+
 def _left(definition: SystemDefinition, name: str) -> str:
     entry = next(entry for entry in definition.state if entry.name == name)
     symbol = f"{name}[i]" if entry.indexed else name
@@ -115,15 +131,22 @@ def _value(parameter: Parameter) -> str:
 
 
 def _measured(facts: Facts) -> list[str]:
-    spectrum, dimension = facts.lyapunov_spectrum, facts.kaplan_yorke_dimension
+    told = {
+        "Lyapunov exponents": facts.lyapunov_spectrum,
+        "Kaplan-Yorke dimension": facts.kaplan_yorke_dimension,
+        "correlation dimension": facts.correlation_dimension,
+        "entropy at most": facts.entropy_bound,
+        "lifetime of chaos": facts.lifetime,
+    }
+    second = facts.confirmation
     return [
         "Measured",
         f"  regime: {facts.regime}",
-        f"  Lyapunov exponents: {_pair(spectrum.value, spectrum.standard_error)}",
-        f"  Kaplan-Yorke dimension: {_pair(dimension.value, dimension.standard_error)}",
+        *(f"  {name}: {_pair(measured.value, measured.standard_error)}" for name, measured in told.items() if measured is not None),
         f"  dominant period: {facts.period:.4g}"
         + (f", Lyapunov time: {facts.lyapunov_time:.4g}" if facts.lyapunov_time is not None else ", no Lyapunov time"),
         f"  by {facts.method}",
+        f"  again with seed {second.seed}: {_pair(second.value, second.standard_error)}, {second.distance:.2g} of the difference that is allowed",
         "",
     ]
 

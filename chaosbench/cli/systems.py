@@ -1,12 +1,13 @@
 """`list`, `info` and `cite`."""
 
 import sys
-from collections.abc import Iterable
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
 from chaosbench.cli.output import echo_json, echo_table, settings
+from chaosbench.cli.selection import DimensionOption, Entry, ExponentOption, KindOption, RegimeOption, TagOption, entries, selected
 from chaosbench.errors import CatalogueError, nearest
 
 
@@ -21,8 +22,11 @@ def list_(
     what: Annotated[
         str, typer.Argument(metavar="WHAT", help="systems, forecasters, metrics, invariants, integrators or suites.", show_default=True)
     ] = "systems",
-    kind: Annotated[str | None, typer.Option(metavar="KIND", help="Only systems of this kind: flows, maps or delays.")] = None,
-    tag: Annotated[str | None, typer.Option(metavar="TAG", help="Only systems with this tag.")] = None,
+    kind: KindOption = None,
+    tag: TagOption = None,
+    regime: RegimeOption = None,
+    dimension: DimensionOption = None,
+    exponent: ExponentOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """List systems, forecasters, metrics, invariants ...
@@ -35,11 +39,13 @@ def list_(
     choices = ["systems", *PLUGIN_KINDS, "suites"]
     if what not in choices:
         raise CatalogueError(f"list {what}: unknown; choose from {', '.join(choices)}{nearest(what, choices)}")
+    options = {"kind": kind, "tag": tag, "regime": regime, "dimension": dimension, "exponent": exponent}
     if what == "systems":
-        _list_systems(kind, tag, json)
+        _list_systems(options, json)
         return
-    if kind is not None or tag is not None:
-        raise CatalogueError(f"list {what}: --kind and --tag choose among systems; leave them out")
+    given = [f"--{name}" for name, value in options.items() if value is not None]
+    if given:
+        raise CatalogueError(f"list {what}: {', '.join(given)} choose among systems; leave them out")
     rows = abouts(what)
     if json:
         echo_json([{"name": name, "about": about} for name, about in rows])
@@ -47,26 +53,30 @@ def list_(
         echo_table(rows, ["name", "about"])
 
 
-def _list_systems(kind: str | None, tag: str | None, json: bool) -> None:
-    from chaosbench.catalogue import system_files
-    from chaosbench.dynamics.headline import KINDS, read_headline
-
-    rows = [read_headline(path) for path in system_files().values()]
-    _check_choice("--kind", kind, KINDS)
-    _check_choice("--tag", tag, sorted({entry for row in rows for entry in row.tags}))
-    rows = [row for row in rows if kind in (None, row.kind) and (tag is None or tag in row.tags)]
+def _list_systems(options: Mapping[str, str | None], json: bool) -> None:
+    rows = selected(entries(), **options)
     if json:
-        echo_json([{"name": row.name, "kind": row.kind, "dimension": row.dimension, "title": row.title, "tags": list(row.tags)} for row in rows])
+        echo_json([_data(entry) for entry in rows])
     else:
         echo_table(
-            [[row.name, row.kind, str(row.dimension), row.title, ", ".join(row.tags)] for row in rows],
-            ["name", "kind", "dimension", "title", "tags"],
+            [
+                [
+                    entry.headline.name,
+                    entry.headline.kind,
+                    str(entry.headline.dimension),
+                    entry.regime or "not measured",
+                    "" if entry.exponent is None else f"{entry.exponent:.3g}",
+                    entry.headline.title,
+                ]
+                for entry in rows
+            ],
+            ["name", "kind", "dimension", "regime", "exponent", "title"],
         )
 
 
-def _check_choice(option: str, given: str | None, known: Iterable[str]) -> None:
-    if given is not None and given not in (choices := list(known)):
-        raise CatalogueError(f"{option} {given}: there is none; choose from {', '.join(choices)}{nearest(given, choices)}")
+def _data(entry: Entry) -> dict[str, Any]:
+    headline = entry.headline
+    return {**entry.told, "title": headline.title, "tags": list(headline.tags), "regime": entry.regime, "exponent": entry.exponent}
 
 
 def info(

@@ -5,8 +5,8 @@ from itertools import pairwise
 from typing import Any
 
 from chaosbench.catalogue import names
-from chaosbench.dynamics.fields import check_keys, entries_of, flag_of, number_of, numbers_of, table_of, text_of, texts_of, whole_of
 from chaosbench.dynamics.equations import Equations, read_quantity
+from chaosbench.dynamics.fields import check_keys, entries_of, flag_of, number_of, numbers_of, table_of, text_of, texts_of, whole_of
 from chaosbench.dynamics.parts import Known, Peer, Source, Variant
 from chaosbench.errors import DefinitionError, nearest
 
@@ -95,7 +95,7 @@ def read_peers(data: Mapping[str, Any], read: Equations, parameters: Collection[
     """Return the entries of [[peer]]; `parameters` are the names that an entry may set (the size name among them)."""
     peers: list[Peer] = []
     for entry, place in entries_of(data, "peer", f"{label}: "):
-        check_keys(entry, {"library", "name", "parameters", "coordinates", "wrong_equations", "wrong_parameters"}, place)
+        check_keys(entry, {"library", "name", "parameters", "coordinates", "rate", "wrong_equations", "wrong_parameters"}, place)
         library, name = text_of(entry, "library", place), text_of(entry, "name", place)
         if library not in LIBRARIES:
             raise DefinitionError(f"{place}.library: {library!r} is not known; libraries are {', '.join(LIBRARIES)}{nearest(library, LIBRARIES)}")
@@ -103,8 +103,11 @@ def read_peers(data: Mapping[str, Any], read: Equations, parameters: Collection[
             raise DefinitionError(f"{place}.name: {library} {name!r} stands here twice; one entry a name; remove one")
         texts = texts_of(entry, "coordinates", place)
         coordinates = tuple(read_quantity(text, read, f"{place}.coordinates[{index}]") for index, text in enumerate(texts))
+        rate = number_of(entry.get("rate", 1.0), f"{place}.rate")
+        if not rate > 0:
+            raise DefinitionError(f"{place}.rate: {rate!r} is not positive; it says how much faster the clock runs there; correct it")
         wrong = (text_of(entry, "wrong_equations", place, ""), text_of(entry, "wrong_parameters", place, ""))
-        peers.append(Peer(library, name, read_settings(entry, parameters, place), coordinates or None, *wrong))
+        peers.append(Peer(library, name, read_settings(entry, parameters, place), coordinates or None, rate, *wrong))
     return tuple(peers)
 
 

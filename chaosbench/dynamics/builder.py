@@ -6,7 +6,15 @@ from typing import Any, Literal, cast
 
 from chaosbench.dynamics.annotations import read_known, read_peers, read_sources, read_variants
 from chaosbench.dynamics.definition import KINDS, SystemDefinition
-from chaosbench.dynamics.equations import Equations, read_equations, read_identities, read_integrals, read_symmetries
+from chaosbench.dynamics.equations import (
+    Equations,
+    read_balances,
+    read_equations,
+    read_fixed_points,
+    read_identities,
+    read_integrals,
+    read_symmetries,
+)
 from chaosbench.dynamics.fields import check_keys, flag_of, table_of, text_of, texts_of
 from chaosbench.dynamics.initial_rule import read_initial, with_phase
 from chaosbench.dynamics.symbols import read_symbols
@@ -14,7 +22,7 @@ from chaosbench.errors import DefinitionError, nearest
 from chaosbench.expressions.tree import Expression, names_in
 
 TEXTS = ("kind", "title", "summary", "hamiltonian", "forcing_period", "boundary")
-TABLES = ("size", "state", "parameters", "equations", "initial", "integrals", "identities", "symmetries")
+TABLES = ("size", "state", "parameters", "equations", "initial", "integrals", "identities", "symmetries", "balances", "fixed_points")
 TOP_KEYS = frozenset({"tags", "aliases", "conservative", "known", "source", "variant", "peer", *TEXTS, *TABLES})
 
 
@@ -55,6 +63,8 @@ def build_definition(data: Mapping[str, Any], *, name: str, kind: str, label: st
         integrals=integrals or None,
         identities=read_identities(data, read, kind=kind, label=label) or None,
         symmetries=read_symmetries(data, read, label) or None,
+        balances=read_balances(data, read, label) or None,
+        fixed_points=read_fixed_points(data, read, label) or None,
         known=read_known(data, [source.key for source in sources], settable, read.scope.size_name, top),
         sources=sources,
         variants=read_variants(data, settable, top),

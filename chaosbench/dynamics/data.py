@@ -43,6 +43,8 @@ def definition_to_data(definition: SystemDefinition) -> dict[str, Any]:
             name: text for name, text in _texts(definition.integrals, forced).items() if name != "H" or definition.hamiltonian is None or forced
         },
         "symmetries": {name: _images(definition, images, forced) for name, images in (definition.symmetries or {}).items()},
+        "balances": _texts(definition.balances, forced),
+        "fixed_points": {name: _images(definition, point, forced) for name, point in (definition.fixed_points or {}).items()},
         "known": [_known(known) for known in definition.known],
         "source": [{"key": source.key, "cite": source.cite, "doi": source.doi} for source in definition.sources],
         "variant": [_variant(variant) for variant in definition.variants],
@@ -118,4 +120,4 @@ def _variant(variant: Variant) -> dict[str, Any]:
 def _peer(peer: Peer, forced: bool) -> dict[str, Any]:
     coordinates = {} if peer.coordinates is None else {"coordinates": [_text(tree, forced) for tree in peer.coordinates]}
     texts = {"wrong_equations": peer.wrong_equations, "wrong_parameters": peer.wrong_parameters}
-    return {"library": peer.library, "name": peer.name, "parameters": dict(peer.parameters), **coordinates, **texts}
+    return {"library": peer.library, "name": peer.name, "parameters": dict(peer.parameters), "rate": peer.rate, **coordinates, **texts}

@@ -50,6 +50,8 @@ class SystemDefinition:
     integrals: Mapping[str, Expression] | None = None
     identities: Mapping[str, Expression] | None = None
     symmetries: Mapping[str, Mapping[str, Expression]] | None = None
+    balances: Mapping[str, Expression] | None = None
+    fixed_points: Mapping[str, Mapping[str, Expression]] | None = None
     known: tuple[Known, ...] = ()
     sources: tuple[Source, ...] = ()
     variants: tuple[Variant, ...] = ()

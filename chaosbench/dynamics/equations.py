@@ -126,3 +126,23 @@ def read_symmetries(data: Mapping[str, Any], read: Equations, label: str) -> dic
         for key, text in images.items():
             found[name][keys[key].name] = read_quantity(text, read, f"{where}.{key}", index=keys[key].indexed)
     return found
+
+
+def read_balances(data: Mapping[str, Any], read: Equations, label: str) -> dict[str, Expression]:
+    """Return [balances]: expressions of the state whose mean over the attractor is exactly 0."""
+    return {name: read_quantity(text, read, f"{label}: balances.{name}") for name, text in table_of(data, "balances", f"{label}: ").items()}
+
+
+def read_fixed_points(data: Mapping[str, Any], read: Equations, label: str) -> dict[str, dict[str, Expression]]:
+    """Return [fixed_points] by name: for every state variable (of cells: the same in all) an expression of parameters."""
+    table = table_of(data, "fixed_points", f"{label}: ")
+    if table and read.forcing_period is not None:
+        raise DefinitionError(f"{label}: fixed_points: a forced system has none, its phase never rests; remove them")
+    keys = {state_key(entry): entry.name for entry in read.state}
+    found = {}
+    for name in table:
+        where = f"{label}: fixed_points.{name}"
+        point = table_of(table, name, f"{label}: fixed_points")
+        check_keys(point, keys, where, required=keys)
+        found[name] = {keys[key]: _formula(text, read.scope, f"{where}.{key}", Use(state=False)) for key, text in point.items()}
+    return found

@@ -20,12 +20,13 @@ class Headline:
     kind: str
     title: str
     tags: tuple[str, ...]
+    aliases: tuple[str, ...]
     dimension: int
     path: Path
 
 
 def read_headline(path: str | Path) -> Headline:
-    """Return name, kind, title, tags and dimension of the file at `path`, reading as little of it as possible.
+    """Return name, kind, title, tags, aliases and dimension of the file at `path`, reading as little of it as possible.
 
     The file is not checked beyond that; `read_definition` does so.
     """
@@ -38,7 +39,8 @@ def read_headline(path: str | Path) -> Headline:
         data = load_toml(text.encode(), label)
     size = next(iter(data.get("size", {}).values()), 0)
     dimension = sum(size if key.endswith("[i]") else 1 for key in data.get("state", {})) + ("forcing_period" in data)
-    return Headline(path.stem, kind_of(path, data, label), str(data.get("title", "")), tuple(data.get("tags", ())), dimension, path)
+    tags, aliases = (tuple(data.get(key, ())) for key in ("tags", "aliases"))
+    return Headline(path.stem, kind_of(path, data, label), str(data.get("title", "")), tags, aliases, dimension, path)
 
 
 def label_of(path: Path) -> str:

@@ -80,14 +80,16 @@ class Source:
 class Peer:
     """The same system in another library.
 
-    parameters: our parameter values at its defaults, where they differ from ours. coordinates: its state as expressions of ours, None if it is ours.
-    wrong_equations, wrong_parameters: what is wrong there and how it shows; empty if nothing is.
+    parameters: our parameter values at its defaults, where they differ from ours. coordinates: its state as expressions of ours, None if it is
+    ours. rate: how much faster its clock runs, 1 if its time is ours. wrong_equations, wrong_parameters: what is wrong
+    there and how it shows; empty if nothing is.
     """
 
     library: str
     name: str
     parameters: Mapping[str, float]
     coordinates: tuple[Expression, ...] | None = None
+    rate: float = 1.0
     wrong_equations: str = ""
     wrong_parameters: str = ""
 

@@ -8,20 +8,23 @@ from scipy.interpolate import CubicSpline
 from chaosbench.dynamics.compile import CompiledSystem
 from chaosbench.integrators._choice import choose
 from chaosbench.invariants._block_error import block_mean
+from chaosbench.randomness import generator
 from chaosbench.settling import on_attractor
 from chaosbench.timescale import dominant_period, embed_angles
 
 _RUNS = 16
 _SAMPLES = 8192
 _SAMPLES_PER_PERIOD = 32
-_TRACES = 64
+_TRACES, _TRACES_OF_MANY, _MANY = 512, 64, 12
 _STILL = 1e-6
+_JACOBIANS = 64
 
 
 @dataclass(frozen=True)
 class Attractor:
     """Per component (D,): mean, standard_deviation, low, high (NaN for angles), periods (NaN for what does not move). divergence and its error.
 
+    decay: the fastest decay rate, the largest -Re of an eigenvalue of the Jacobian, median over the attractor (NaN but for flows).
     at_rest: nothing moves. failed: trajectories that ended early.
     """
 
@@ -31,6 +34,7 @@ class Attractor:
     high: np.ndarray
     periods: np.ndarray
     divergence: tuple[float, float]
+    decay: float
     at_rest: bool
     failed: int
 
@@ -45,14 +49,15 @@ def survey(system: CompiledSystem, *, seed: int, period: float, transient: float
     failed = _RUNS - len(good)
     if not len(good):
         nothing = np.full(system.dimension, np.nan)
-        return Attractor(nothing, nothing, nothing, nothing, nothing, (np.nan, np.nan), False, failed)
+        return Attractor(nothing, nothing, nothing, nothing, nothing, (np.nan, np.nan), np.nan, False, failed)
     angles = ~np.isnan(system.periods)
     flat = good.reshape(-1, system.dimension)
     mean, spread, low, high = flat.mean(axis=0), flat.std(axis=0), flat.min(axis=0), flat.max(axis=0)
     moves = np.ptp(good, axis=1).max(axis=0) > _STILL * (1e-3 + np.abs(flat).max(axis=0))
     for column in (mean, spread, low, high):
         column[angles] = np.nan
-    return Attractor(mean, spread, low, high, _periods(system, good, dt), _divergence(system, good, dt), not bool(moves.any()), failed)
+    periods, divergence, decay = _periods(system, good, dt), _divergence(system, good, dt, seed), _decay(system, flat)
+    return Attractor(mean, spread, low, high, periods, divergence, decay, not bool(moves.any()), failed)
 
 
 def _periods(system: CompiledSystem, states: np.ndarray, dt: float) -> np.ndarray:
@@ -65,21 +70,35 @@ def _periods(system: CompiledSystem, states: np.ndarray, dt: float) -> np.ndarra
     return np.array([np.nanmedian(column) if np.isfinite(column).any() else np.nan for column in chosen.T])
 
 
-def _divergence(system: CompiledSystem, states: np.ndarray, dt: float) -> tuple[float, float]:
-    """Mean trace of the Jacobian (maps: mean ln |det|) on 64 samples a trajectory, with its standard error; delays: of the present state."""
+def _decay(system: CompiledSystem, states: np.ndarray) -> float:
+    if system.definition.kind != "flows":
+        return float("nan")
+    seen = states[np.linspace(0, len(states) - 1, _JACOBIANS).astype(int)]
+    rates = -np.linalg.eigvals(system.jacobian(seen)).real.min(axis=1)
+    return float(np.median(np.maximum(rates, 0.0)))
+
+
+def _divergence(system: CompiledSystem, states: np.ndarray, dt: float, seed: int) -> tuple[float, float]:
+    """Mean trace of the Jacobian (maps: mean ln |det|) on 512 samples a trajectory, with its standard error; delays: of the present state.
+
+    Samples are drawn anew for each, not evenly spaced: those would keep step with a cycle, and so would orbits that run in phase.
+    Above 12 dimensions 64 must do.
+    """
     definition, runs, length = system.definition, len(states), states.shape[1]
-    rows = np.linspace(length // 2, length - 1, _TRACES).astype(int)
-    seen = states[:, rows].reshape(-1, system.dimension)
+    wanted = _TRACES if system.dimension <= _MANY else _TRACES_OF_MANY
+    rows = np.sort(generator(seed, "traces", definition.identity).integers(length // 2, length, (runs, wanted)), axis=1)
+    seen = np.take_along_axis(states, rows[:, :, None], axis=1).reshape(-1, system.dimension)
     past = None
     if definition.kind == "delays":
         times = dt * np.arange(length)
         lags = system.lags(system.parameter_values)
         spline = CubicSpline(times, states, axis=1)
-        past = np.stack([spline(times[rows] - lags[lag])[:, :, slot].ravel() for slot, lag in system.delayed], axis=1)
+        looked = [np.stack([spline(dt * rows[run] - lags[lag])[run, :, slot] for run in range(runs)]) for slot, lag in system.delayed]
+        past = np.stack([values.ravel() for values in looked], axis=1)
     numbers = np.empty(len(seen))
     for start in range(0, len(seen), 256):
         part = slice(start, start + 256)
         jacobians = system.jacobian(seen[part], past=None if past is None else past[part])
         numbers[part] = np.linalg.slogdet(jacobians)[1] if definition.kind == "maps" else np.trace(jacobians, axis1=1, axis2=2)
-    statistics = block_mean(numbers.reshape(runs, _TRACES, 1))
+    statistics = block_mean(numbers.reshape(runs, wanted, 1))
     return float(statistics.mean[0]), float(statistics.standard_error[0])

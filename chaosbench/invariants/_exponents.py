@@ -13,49 +13,22 @@ from chaosbench.dynamics.compile import CompiledSystem
 from chaosbench.errors import InvariantError
 from chaosbench.integrators.base import InitialState, Status
 from chaosbench.invariants._block_error import BlockMean, block_mean
-from chaosbench.invariants._kaplan_yorke import kaplan_yorke
-from chaosbench.invariants._rounding import two_digits
-from chaosbench.invariants._tangents import TangentRun, slope
-from chaosbench.invariants._transients import default_transient
+from chaosbench.invariants._jumps import has_jumps
+from chaosbench.invariants._neighbours import NeighbourRun
+from chaosbench.invariants._plans import Options, Plan, plan_run
+from chaosbench.invariants._transients import default_transient, time_scale
 from chaosbench.settling import on_attractor
 
 Progress = Callable[[float, str], None]
 
-FULL_SPECTRUM = 64
 _FIRST, _RECORDS, _MOST_RECORDS = 128, 16, 128
-_PILOT = 64
-_FEW = 8
 _FASTEST = 3.0  # a short run says too little about how long the last one must be
 _FALL = 1.5  # errors fall like the length to the power -1/2 at last, like -1 while what orbits gain and lose at their ends counts
-_NATS = 4.0
+_NATS = (4.0, 1.0, 0.25)  # the next where a column is lost in rounding: bursts contract far faster than the mean
 _SETTLING = 1e-6
 _SHARE_WHEN_MIXED = 0.4
 _GROWTH_IN_A_BURST = 6.0  # units of ln; 3.8 were seen between halves of bursts that all starts have in phase (Hindmarsh-Rose)
-_BIAS_IN_LANES, _BIAS_ALONE, _TENTH = 0.02, 1.0, 0.1
-_TIGHTEST, _LOOSEST, _NO_MATTER = 1e-12, 1e-3, 3.0
-
-
-@dataclass(frozen=True)
-class Options:
-    """Settings that a caller may change.
-
-    n_exponents: None means all D up to 64 dimensions, otherwise enough to pass the Kaplan-Yorke dimension. starts: independent orbits. rtol: error
-    per step of the orbit (None: by the target, see `measure_exponents`). transient: time before measuring (None: the definition's default).
-    steps_per_lag: delays, None means until the local error is below rtol. work_limit: `TangentRun.work` after which the run ends as "short" (1e10 is
-    about 20 s of one core).
-    """
-
-    n_exponents: int | None = None
-    starts: int = 32
-    rtol: float | None = None
-    transient: float | None = None
-    steps_per_lag: int | None = None
-    work_limit: float = 1e10
-    threads: int | None = None
-
-    def with_exponents(self, n_exponents: int) -> "Options":
-        """Return these options for the first `n_exponents` exponents."""
-        return replace(self, n_exponents=n_exponents)
+_NO_MATTER = 3.0
 
 
 @dataclass(frozen=True)
@@ -75,41 +48,6 @@ class Exponents:
         return int(np.count_nonzero(self.status))
 
 
-@dataclass
-class _Plan:
-    """How a run goes on: the interval, the steps between orthonormalisations (flows in lanes), and what the pilot found."""
-
-    run: TangentRun
-    interval: float
-    every: int
-    exponents: np.ndarray
-
-    def advance(self, records: int, per_record: int) -> np.ndarray:
-        """Return the rates (B, M, K) over so many more records."""
-        logs = self.run.advance(records, interval=self.interval, per_record=per_record, every=self.every)
-        return logs / (per_record * self.run.time_of(self.interval))
-
-    @property
-    def turns(self) -> int:
-        """Intervals left out for the columns to turn: many where they cost little, else enough for even gaps between neighbours."""
-        return 200 if self.run.columns <= _FEW else max(64, self.run.columns)
-
-    def tolerance(self, error_of: Callable[[BlockMean], float], target_error: float, conservative: bool) -> float:
-        """Return the rtol at which the bias is a tenth of the target, the run's own for maps and delays, whose steps are not chosen by it.
-
-        Where the sum of a flow's exponents is known, it is off by rtol times the largest rate times 0.02 at most in lanes (Chua's circuit; smooth
-        flows a tenth of that), and 0.5 with a Runge-Kutta pair (Lorenz 1996). At the loosest, 1e-3, flows that preserve volume do so to 5e-6 of their
-        exponents. Conservative systems keep their own at least, for the sake of their integrals.
-        """
-        share = _BIAS_IN_LANES if self.run.in_lanes else _BIAS_ALONE
-        off = np.full(len(self.exponents), share * self.run.rtol * float(np.abs(self.exponents).max()))
-        bias = error_of(BlockMean(self.exponents, off, np.diag(off**2), 1, "bias", True, False, False))
-        if not self.run.adaptive or not bias > 0:
-            return self.run.rtol
-        loosest = self.run.rtol if conservative or not self.run.in_lanes else _LOOSEST
-        return two_digits(min(max(self.run.rtol * _TENTH * target_error / bias, _TIGHTEST), loosest))
-
-
 def measure_exponents(
     system: CompiledSystem,
     *,
@@ -122,11 +60,12 @@ def measure_exponents(
 ) -> Exponents:
     """Measure until error_of(statistics) <= target_error, or for `duration` (system time, summed over the orbits).
 
-    Method: `starts` orbits from independent draws after the transient; a pilot chooses the interval between orthonormalisations so that the ratio
-    of the fastest to the slowest column stays near e^4, delays choose their step, the number of exponents grows until their sum is negative; some
-    intervals are left out for the columns to turn; then records are taken, and the run is extended, by what the error still is too large, until the
-    target is met. With a target, rtol is such that the bias stays below a tenth of it. Orbits that never meet make no better mean together: on them
-    four tenths of the work limit are spent.
+    Method: `starts` orbits from independent draws after the transient; a pilot chooses the interval between orthonormalisations so that the ratio of
+    the fastest to the slowest column stays near e^4 (e or e^1/4 where a flow's column is lost in rounding), delays choose their step, the number of
+    exponents grows until their sum is negative; some intervals are left out for the columns to turn; then records are taken, and the run is extended,
+    by what the error still is too large, until the target is met. With a target, rtol is such that the bias stays below a tenth of it. Orbits that
+    never meet make no better mean together: on them four tenths of the work limit are spent.
+    A flow's column that is lost at every interval is left out, if nobody asked for it; else InvariantError is raised.
     """
     if (target_error is None) == (duration is None):
         raise InvariantError(f"target_error = {target_error!r} and duration = {duration!r}: give exactly one of the two")
@@ -139,12 +78,38 @@ def measure_exponents(
     initial = on_attractor(
         system, n=options.starts, seed=seed, purpose="exponents", transient=transient, rtol=_SETTLING, atol=1e-3 * _SETTLING, threads=options.threads
     )
+    if options.neighbours is None:
+        options = replace(options, neighbours=not system.tape.smooth and has_jumps(system, initial, time_scale(system), options.threads))
+    for nats in _NATS:
+        found = _measured(system, initial, seed, error_of, target_error, duration, replace(options, transient=transient, nats=nats), report)
+        if system.definition.kind != "flows" or not np.isneginf(found.rates).any():
+            return found
+    if found.settings["columns"] > 2 and options.n_exponents is None:
+        fewer = replace(options, n_exponents=found.settings["columns"] - 1, transient=transient)
+        return measure_exponents(system, seed=seed, error_of=error_of, target_error=target_error, duration=duration, options=fewer, progress=progress)
+    raise InvariantError(
+        f"{system.definition.name}: it contracts so fast at times that a tangent is lost in rounding; ask for fewer exponents (n_exponents)"
+    )
+
+
+def _measured(
+    system: CompiledSystem,
+    initial: InitialState,
+    seed: int,
+    error_of: Callable[[BlockMean], float],
+    target_error: float | None,
+    duration: float | None,
+    options: Options,
+    report: Progress,
+) -> Exponents:
+    """Measure from the settled states `initial`, with all options decided."""
+    limit = target_error if target_error is not None else 0.0
     report(0.05, "pilot")
-    plan = _plan(system, initial, seed, options)
+    plan = plan_run(system, initial, seed, options)
     if target_error is not None and options.rtol is None:
         rtol = plan.tolerance(error_of, target_error, system.definition.conservative)
         if not plan.run.rtol <= rtol <= _NO_MATTER * plan.run.rtol:
-            plan = _plan(system, initial, seed, replace(options, rtol=rtol))
+            plan = plan_run(system, initial, seed, replace(options, rtol=rtol))
     plan.advance(1, plan.turns)
     per_record, records = _first_length(plan, duration, options.starts)
     rates = plan.advance(records, per_record)
@@ -159,10 +124,10 @@ def measure_exponents(
     statistics, error = _evaluate(rates, plan.run.status, plan, per_record, error_of)
     report(1.0, "done")
     time = plan.run.time_of(plan.interval) * per_record
-    return Exponents(rates, time, plan.run.status.copy(), statistics, error, _settings(system, plan, per_record, rates, seed, options, transient))
+    return Exponents(rates, time, plan.run.status.copy(), statistics, error, _settings(system, plan, per_record, rates, seed, options))
 
 
-def _evaluate(rates: np.ndarray, status: np.ndarray, plan: _Plan, per_record: int, error_of: Callable[[BlockMean], float]) -> tuple[BlockMean, float]:
+def _evaluate(rates: np.ndarray, status: np.ndarray, plan: Plan, per_record: int, error_of: Callable[[BlockMean], float]) -> tuple[BlockMean, float]:
     """Statistics over surviving orbits; growth within one oscillation is not called a disagreement."""
     alive = rates[status == Status.OK]
     if not len(alive):
@@ -173,7 +138,7 @@ def _evaluate(rates: np.ndarray, status: np.ndarray, plan: _Plan, per_record: in
     return statistics, float(error_of(statistics))
 
 
-def _extend(plan: _Plan, rates: np.ndarray, per_record: int, ratio: float) -> tuple[np.ndarray, int]:
+def _extend(plan: Plan, rates: np.ndarray, per_record: int, ratio: float) -> tuple[np.ndarray, int]:
     """Carry on to `ratio` times the length; records are joined two by two while there would be more than 128."""
     wanted = rates.shape[1] * ratio
     while wanted > _MOST_RECORDS and rates.shape[1] % 2 == 0:
@@ -183,7 +148,7 @@ def _extend(plan: _Plan, rates: np.ndarray, per_record: int, ratio: float) -> tu
     return np.concatenate([rates, plan.advance(max(more, 4), per_record)], axis=1), per_record
 
 
-def _first_length(plan: _Plan, duration: float | None, starts: int) -> tuple[int, int]:
+def _first_length(plan: Plan, duration: float | None, starts: int) -> tuple[int, int]:
     """Return (intervals in a record, records) of the first part."""
     if duration is None:
         return _FIRST // _RECORDS, _RECORDS
@@ -195,74 +160,7 @@ def _first_length(plan: _Plan, duration: float | None, starts: int) -> tuple[int
     return per_record, -(-intervals // per_record)
 
 
-def _plan(system: CompiledSystem, initial: InitialState, seed: int, options: Options) -> _Plan:
-    """Choose the number of columns, the fixed step of delays and the interval from short runs."""
-    delays = system.definition.kind == "delays"
-    automatic = options.n_exponents is None
-    if options.n_exponents is not None:
-        columns = options.n_exponents
-    elif delays:
-        columns = 4
-    else:
-        columns = system.dimension if system.dimension <= FULL_SPECTRUM else 16
-    most = FULL_SPECTRUM if delays else system.dimension
-    steps = _steps_per_lag(system, initial, seed, options) if delays else 0
-    while True:
-        plan = _pilot(system, initial, columns, steps, seed, options)
-        enough = not automatic or columns >= most or plan.exponents.sum() < 0
-        if enough:
-            break
-        columns = min(most, 2 * columns)
-    if automatic and (delays or system.dimension > FULL_SPECTRUM):
-        wanted = min(most, int(np.ceil(kaplan_yorke(plan.exponents)[0])) + 3)
-        if wanted != columns:
-            plan = _pilot(system, initial, wanted, steps, seed, options)
-    return plan
-
-
-def _pilot(system: CompiledSystem, initial: InitialState, columns: int, steps: int, seed: int, options: Options) -> _Plan:
-    run = TangentRun(system, initial, columns=columns, seed=seed, rtol=options.rtol, steps_per_lag=steps, threads=options.threads)
-    first = _first_interval(system, initial, steps)
-    run.advance(1, interval=first, per_record=_PILOT)
-    rates = run.advance(1, interval=first, per_record=_PILOT)[:, 0] / (_PILOT * run.time_of(first))
-    alive = rates[run.status == Status.OK]
-    exponents = alive.mean(axis=0) if len(alive) else np.zeros(columns)
-    spread = exponents[0] - exponents[-1] if columns > 1 else abs(exponents[0])
-    longest = 20.0 * first if steps == 0 else float(steps)
-    interval = min(longest, _NATS / (run.time_of(1.0) * max(float(spread), 1e-300))) if np.isfinite(spread) else first
-    whole = system.definition.kind != "flows"
-    interval = max(1.0, float(np.floor(interval))) if whole else two_digits(max(interval, first))
-    return _Plan(run, interval, run.steps_in(interval), exponents)
-
-
-def _first_interval(system: CompiledSystem, initial: InitialState, steps: int) -> float:
-    """Time in which the fastest tangent grows or shrinks by about e (flows), one iteration (maps), a quarter of the longest lag (delays)."""
-    kind = system.definition.kind
-    if kind == "maps":
-        return 1.0
-    if kind == "delays":
-        return float(max(1, steps // 4))
-    return two_digits(1.0 / float(np.median([slope(system.jacobian(state[None])[0]) for state in initial.states[:8]])))
-
-
-def _steps_per_lag(system: CompiledSystem, initial: InitialState, seed: int, options: Options) -> int:
-    """Double the number of steps in the longest lag until the local error of the orbit is within rtol everywhere in a pilot."""
-    if options.steps_per_lag is not None:
-        return options.steps_per_lag
-    lags = np.asarray(system.lags(system.parameter_values))
-    steps = max(32, int(np.ceil(lags.max() / lags.min() - 1e-9)))
-    while steps < 8192:
-        run = TangentRun(system, initial, columns=1, seed=seed, rtol=options.rtol, steps_per_lag=steps, threads=options.threads)
-        run.advance(64, interval=float(max(1, steps // 4)))
-        if run.status.any() or run.worst_error <= 1.0:
-            break
-        steps *= 2
-    return steps
-
-
-def _settings(
-    system: CompiledSystem, plan: _Plan, per_record: int, rates: np.ndarray, seed: int, options: Options, transient: float
-) -> dict[str, Any]:
+def _settings(system: CompiledSystem, plan: Plan, per_record: int, rates: np.ndarray, seed: int, options: Options) -> dict[str, Any]:
     run, flows = plan.run, system.definition.kind != "maps"
     return {
         "system": system.definition.name,
@@ -270,7 +168,7 @@ def _settings(
         "seed": seed,
         "purpose": "exponents",
         "starts": options.starts,
-        "transient": transient,
+        "transient": options.transient,
         "columns": run.columns,
         "interval": run.time_of(plan.interval),
         "steps_between_orthonormalisations": plan.every if run.in_lanes and flows else None,
@@ -280,6 +178,7 @@ def _settings(
         "records": rates.shape[1],
         "duration": rates.shape[0] * rates.shape[1] * per_record * run.time_of(plan.interval),
         "method": run.method,
+        "neighbours": isinstance(run, NeighbourRun),
         "rtol": run.rtol if flows else None,
         "atol": run.atol if flows else None,
         "evaluations": run.evaluations,

@@ -38,7 +38,7 @@ def kaplan_yorke(exponents: np.ndarray, zero: float | np.ndarray = 0.0) -> tuple
 
 
 def zero_width(statistics: BlockMean) -> np.ndarray:
-    """Return (K,) how far from 0 an exponent may lie and still count as 0: 3 standard errors plus 3 units of ln over one orbit."""
+    """Return (K,) how far from 0 an exponent may lie and still count as 0: 3 standard errors plus 6 units of ln over one orbit."""
     return np.asarray(3.0 * np.nan_to_num(statistics.standard_error, nan=0.0) + 0.5 * statistics.slack)
 
 

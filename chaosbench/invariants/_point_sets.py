@@ -43,24 +43,35 @@ class PointSet:
     settings: Mapping[str, Any]
 
 
-def points_of_system(system: CompiledSystem, *, seed: int, points: int, duration: float | None, dt: float | None) -> PointSet:
+def points_of_system(
+    system: CompiledSystem,
+    *,
+    seed: int,
+    points: int,
+    duration: float | None,
+    dt: float | None,
+    period: float | None = None,
+    transient: float | None = None,
+    threads: int | None = None,
+) -> PointSet:
     """Return `points` points (or `duration` units of time) on the attractor, from 8 independent trajectories.
 
     dt None: a fifth of the dominant period (maps: 1); delays: an eighth of the longest lag, and a point is the state at 8 successive such times.
+    period, transient None: the measured ones, else those of a pilot.
     """
     definition = system.definition
     nodes = _LAG_NODES if definition.kind == "delays" else 1
-    period = 1.0
-    if definition.kind != "maps":
-        facts = load_facts(definition)
-        period = facts.period if facts is not None else time_scale(system)
+    if period is None:
+        facts = load_facts(definition) if definition.kind != "maps" else None
+        period = facts.period if facts is not None and np.isfinite(facts.period) else time_scale(system)
     spacing = _spacing(system, period) if dt is None else dt
     per_run = -(-points // _RUNS) if duration is None else int(duration / (_RUNS * spacing))
     if per_run < 8:
         raise InvariantError(f"duration = {duration!r}: gives {per_run} points a trajectory at intervals of {spacing:.3g}; at least 8 are needed")
-    initial = on_attractor(system, n=_RUNS, seed=seed, purpose="points", transient=default_transient(system))
+    wait = default_transient(system) if transient is None else transient
+    initial = on_attractor(system, n=_RUNS, seed=seed, purpose="points", transient=wait, threads=threads)
     times = spacing * np.arange(per_run + nodes - 1)
-    solution = choose(system).integrator.solve(system, initial, times, rtol=_RTOL, atol=_ATOL)
+    solution = choose(system).integrator.solve(system, initial, times, rtol=_RTOL, atol=_ATOL, threads=threads)
     failed = int(np.count_nonzero(solution.status))
     states = embed_angles(solution.states, system.periods)
     if nodes > 1:

@@ -1,27 +1,15 @@
 """How long to wait before measuring, also for systems that come to rest and have no period."""
 
-import numpy as np
-
 from chaosbench.dynamics.compile import CompiledSystem
-from chaosbench.errors import DatasetError
 from chaosbench.facts import load_facts
 from chaosbench.invariants._rounding import two_digits
 from chaosbench.requests import MAP_TRANSIENT, TRANSIENT_PERIODS
-from chaosbench.timescale import MAP_PERIOD, estimate_period
+from chaosbench.timescale import typical_time
 
 
 def time_scale(system: CompiledSystem) -> float:
-    """Return the dominant period found in a pilot; for a system that comes to rest the slowest turn of its Jacobian at 0, or the longest lag."""
-    if system.definition.kind == "maps":
-        return MAP_PERIOD
-    try:
-        return two_digits(estimate_period(system))
-    except DatasetError:
-        if system.definition.kind == "delays":
-            return float(np.max(system.lags()))
-        rates = np.abs(np.linalg.eigvals(system.jacobian(np.zeros((1, system.dimension)))[0]))
-        slowest = float(rates.min()) if np.isfinite(rates).all() else 1.0
-        return two_digits(2.0 * np.pi / max(slowest, 1e-3))
+    """Return `typical_time` in two digits, so that no machine's rounding decides how long a run is."""
+    return two_digits(typical_time(system))
 
 
 def transient_of(system: CompiledSystem, period: float) -> float:

@@ -1,7 +1,6 @@
 """The correlation dimension: the power with which the number of close pairs of points falls with their distance."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -10,26 +9,11 @@ from scipy import stats
 
 from chaosbench.dynamics.compile import CompiledSystem
 from chaosbench.errors import InvariantError
-from chaosbench.invariants._correlation_sum import count_pairs, pairs_looked_at
+from chaosbench.invariants._pair_fit import GROUPS, PairFit, fit_of_points
 from chaosbench.invariants._point_sets import PointSet, points_of_samples, points_of_system
-from chaosbench.invariants._scaling_region import ScalingFit, fit_scaling
 from chaosbench.invariants.base import Estimate, Invariant, Samples
-from chaosbench.randomness import generator
 
-_GROUPS = 32
-_PAIRS = 1e7
-_SHARE = 0.05
-_OCTAVES = 40
-_WORK = 3e9
 _FIRST = 20_000
-
-
-@dataclass(frozen=True)
-class _Measured:
-    fit: ScalingFit | None
-    points: int
-    thinned: bool
-    series: dict[str, np.ndarray]
 
 
 class CorrelationDimension(Invariant):
@@ -72,7 +56,7 @@ class CorrelationDimension(Invariant):
             raise InvariantError(f"target_error = {target_error!r} and duration = {duration!r}: give exactly one of the two, finite and positive")
         if isinstance(subject, Samples):
             cloud = points_of_samples(subject, duration)
-            measured = _measure(cloud, seed)
+            measured = fit_of_points(cloud, seed)
         elif isinstance(subject, CompiledSystem):
             cloud, measured = self._grow(subject, seed, target_error, duration, progress)
         else:
@@ -83,12 +67,12 @@ class CorrelationDimension(Invariant):
 
     def _grow(
         self, system: CompiledSystem, seed: int, target_error: float | None, duration: float | None, progress: Callable[[float, str], None] | None
-    ) -> tuple[PointSet, _Measured]:
+    ) -> tuple[PointSet, PairFit]:
         """Four times as many points until the error is small enough."""
         points = min(_FIRST, self.max_points)
         while True:
             cloud = points_of_system(system, seed=seed, points=points, duration=duration, dt=self.dt)
-            measured = _measure(cloud, seed)
+            measured = fit_of_points(cloud, seed)
             error = measured.fit.error if measured.fit is not None else np.inf
             enough = target_error is None or error <= target_error or points >= self.max_points or measured.thinned
             if cloud.failed or cloud.contracting or enough:
@@ -97,13 +81,13 @@ class CorrelationDimension(Invariant):
                 progress(min(0.9, points / self.max_points), f"{points} points: standard error {error:.2g}, target {target_error:.2g}")
             points = min(4 * points, self.max_points)
 
-    def _report(self, cloud: PointSet, measured: _Measured, seed: int, target_error: float | None) -> Estimate:
+    def _report(self, cloud: PointSet, measured: PairFit, seed: int, target_error: float | None) -> Estimate:
         settings = {
             **cloud.settings,
             "seed": seed,
             "points": measured.points,
             "apart": cloud.apart,
-            "groups": _GROUPS,
+            "groups": GROUPS,
             "versions": {name: version(name) for name in ("chaosbench", "numpy", "numba")},
         }
         fixed: tuple[Any, ...] = ("slope of ln C(r) against ln r, Euclidean distances", settings, self.source, measured.series)
@@ -121,7 +105,7 @@ class CorrelationDimension(Invariant):
             )
             return Estimate(np.nan, np.nan, nothing, "no_scaling_region", reason, method, *fixed)
         settings |= {"smallest_radius": fit.low, "largest_radius": fit.high}
-        reach = float(stats.t.ppf(0.975, _GROUPS - 1)) * fit.error
+        reach = float(stats.t.ppf(0.975, GROUPS - 1)) * fit.error
         interval = np.array([fit.slope - reach, fit.slope + reach])
         if not cloud.points.shape[1]:
             return Estimate(0.0, 0.0, interval, "converged", "the trajectories are at rest", method, *fixed)
@@ -129,37 +113,3 @@ class CorrelationDimension(Invariant):
         if target_error is not None and fit.error > target_error:
             return Estimate(fit.slope, fit.error, interval, "short", f"{text}; target {target_error:.2g} needs more points", method, *fixed)
         return Estimate(fit.slope, fit.error, interval, "converged", text, method, *fixed)
-
-
-def _measure(cloud: PointSet, seed: int) -> _Measured:
-    """Count pairs and fit; sets that would cost too much are thinned evenly first."""
-    n = len(cloud.points)
-    if cloud.failed or cloud.contracting or n < 64:
-        return _Measured(None, n, False, {})
-    if cloud.points.shape[1] == 0:
-        return _Measured(ScalingFit(0.0, 0.0, 0.0, 0.0, np.nan, np.nan), n, False, {})
-    largest = _largest_radius(cloud.points, seed)
-    cost = pairs_looked_at(cloud.points, largest) * (3 + cloud.points.shape[1])
-    points, stamps = cloud.points, cloud.stamps
-    if cost > _WORK:
-        n = int(n * np.sqrt(_WORK / cost))
-        kept = np.linspace(0, len(points) - 1, n).astype(np.int64)
-        points, stamps = np.ascontiguousarray(points[kept]), stamps[kept]
-        largest = _largest_radius(points, seed)
-    groups = np.arange(n) * _GROUPS // n
-    counts = count_pairs(points, stamps, groups, largest=largest, octaves=_OCTAVES, apart=cloud.apart)
-    seen = counts.total > 0
-    series = {"radius": counts.radii[seen], "correlation_sum": counts.total[seen] / max(1.0, counts.possible)}
-    return _Measured(fit_scaling(counts), n, cost > _WORK, series)
-
-
-def _largest_radius(points: np.ndarray, seed: int) -> float:
-    """Distance below which 10^7 pairs or 5 % of all pairs lie, from 200 000 random pairs."""
-    n = len(points)
-    stream = generator(seed, "correlation radius")
-    first, second = stream.integers(0, n, 200_000), stream.integers(0, n, 200_000)
-    distances = np.sqrt(((points[first] - points[second]) ** 2).sum(axis=1))
-    distances = distances[distances > 0]
-    if not len(distances):
-        return 1.0
-    return float(np.quantile(distances, min(_SHARE, _PAIRS / (0.5 * n * (n - 1)))))

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from chaosbench.invariants._exponents import Options, measure_exponents
+from chaosbench.invariants._exponents import measure_exponents
 from chaosbench.invariants._kaplan_yorke import SOURCE, dimension_with_error
+from chaosbench.invariants._plans import Options
 from chaosbench.invariants._reports import compiled_subject, scalar_estimate
 from chaosbench.invariants.base import Estimate, Invariant
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from chaosbench.invariants._block_error import BlockMean
-from chaosbench.invariants._exponents import Options, measure_exponents
+from chaosbench.invariants._exponents import measure_exponents
+from chaosbench.invariants._plans import Options
 from chaosbench.invariants._reports import SOURCE, compiled_subject, scalar_estimate
 from chaosbench.invariants.base import Estimate, Invariant
 

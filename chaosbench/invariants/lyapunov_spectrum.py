@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from chaosbench.invariants._block_error import BlockMean
-from chaosbench.invariants._exponents import Options, measure_exponents
+from chaosbench.invariants._exponents import measure_exponents
+from chaosbench.invariants._plans import Options
 from chaosbench.invariants._reports import SOURCE, compiled_subject, vector_estimate
 from chaosbench.invariants.base import Estimate, Invariant
 

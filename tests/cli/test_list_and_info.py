@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from chaosbench.catalogue import PLUGIN_KINDS, names, system_files
@@ -39,19 +40,23 @@ def definition_file(folder: Path, equation: str) -> Path:
     return path
 
 
-def test_list_names_every_system_once_with_its_kind_dimension_title_and_tags(cli: Cli) -> None:
+def test_list_names_every_system_once_with_what_it_is_and_what_was_measured(cli: Cli) -> None:
     found = json.loads(cli("list", "--json").out)
     assert [entry["name"] for entry in found] == list(system_files())
-    assert all(set(entry) == {"name", "kind", "dimension", "title", "tags"} for entry in found)
+    told = {"name", "aliases", "kind", "dimension", "title", "tags", "regime", "exponent"}
+    assert all(set(entry) == told for entry in found)
     for entry in found:
         definition = read_definition(system_files()[entry["name"]])
-        said = (definition.kind, definition.dimension, definition.title, list(definition.tags))
-        assert (entry["kind"], entry["dimension"], entry["title"], entry["tags"]) == said
+        said = (definition.kind, definition.dimension, definition.title, list(definition.tags), list(definition.aliases))
+        assert (entry["kind"], entry["dimension"], entry["title"], entry["tags"], entry["aliases"]) == said
+        facts = load_facts(definition)
+        assert facts is not None
+        assert (entry["regime"], entry["exponent"]) == (facts.regime, np.ravel(facts.lyapunov_spectrum.value)[0])
 
 
 def test_the_table_has_one_line_a_system_below_its_heading(cli: Cli) -> None:
     lines = cli("list").out.splitlines()
-    assert lines[0].split() == ["name", "kind", "dimension", "title", "tags"]
+    assert lines[0].split() == ["name", "kind", "dimension", "regime", "exponent", "title"]
     assert [line.split()[0] for line in lines[1:]] == list(system_files())
 
 
@@ -63,13 +68,34 @@ def test_kind_and_tag_choose_among_systems(cli: Cli) -> None:
     assert json.loads(cli("list", "--json", "--tag", tag).out) == [entry for entry in everything if tag in entry["tags"]]
 
 
+def test_regime_dimension_and_exponent_choose_among_systems(cli: Cli) -> None:
+    everything = json.loads(cli("list", "--json").out)
+
+    def chosen(*words: str) -> list[dict[str, Any]]:
+        return json.loads(cli("list", "--json", *words).out)  # type: ignore[no-any-return]
+
+    assert chosen("--regime", "hyperchaotic") == [entry for entry in everything if entry["regime"] == "hyperchaotic"]
+    assert chosen("--dimension", "4..6") == [entry for entry in everything if 4 <= entry["dimension"] <= 6]
+    assert chosen("--dimension", "3") == [entry for entry in everything if entry["dimension"] == 3]
+    assert chosen("--exponent", "1..") == [entry for entry in everything if entry["exponent"] >= 1]
+    both = chosen("--kind", "maps", "--exponent", "..0.2", "--dimension", "2..")
+    assert both == [entry for entry in everything if entry["kind"] == "maps" and entry["exponent"] <= 0.2 and entry["dimension"] >= 2]
+    assert both
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["list", "--regime", "chaotc"], "did you mean 'chaotic'?"),
+        (["list", "--dimension", "six"], "--dimension six: not a range; write a number, or LOW..HIGH"),
+        (["list", "--dimension", "6..3"], "--dimension 6..3: not a range"),
+        (["list", "--exponent", ".."], "--exponent ..: not a range"),
+        (["atlas", "henonn"], "unknown system 'henonn'; did you mean 'henon'?"),
+        (["atlas", "--json", "--csv"], "give at most one of the two"),
         (["list", "systms"], "did you mean 'systems'?"),
         (["list", "--kind", "map"], "choose from flows, maps, delays; did you mean 'maps'?"),
         (["list", "--tag", "conservativ"], "did you mean 'conservative'?"),
-        (["list", "metrics", "--tag", "conservative"], "--kind and --tag choose among systems"),
+        (["list", "metrics", "--tag", "conservative"], "--tag choose among systems"),
         (["info", "henonn"], "unknown system 'henonn'; did you mean 'henon'?"),
         (["info", "nowhere.toml"], "no definition file at nowhere.toml"),
         (["info", "henon", "--set", "aa=1"], "unknown parameter 'aa'; parameters are a, b; did you mean 'a'?"),
@@ -116,7 +142,7 @@ def test_published_values_are_marked_when_other_parameters_are_shown(cli: Cli) -
     assert "nothing yet for these parameters" in changed
 
 
-@pytest.mark.parametrize("name", system_files())
+@pytest.mark.parametrize("name", list(system_files())[::16])
 def test_info_as_json_says_what_the_definition_says(cli: Cli, name: str) -> None:
     data = json.loads(cli("info", name, "--json").out)
     definition = read_definition(system_files()[name])

@@ -8,21 +8,27 @@ import pytest
 from chaosbench.catalogue import load, system_files
 from chaosbench.dynamics.compile import compile_system
 from chaosbench.dynamics.reader import read_definition
+from chaosbench.facts import load_facts
 from chaosbench.initial import draw_initial
 from chaosbench.integrators._choice import supporting
+from chaosbench.integrators.base import Status
 
 CONTINUOUS = {name: path for name, path in system_files().items() if path.parent.name != "maps"}
 
 
-@pytest.mark.parametrize("name", sorted(CONTINUOUS))
+@pytest.mark.parametrize(
+    "name", [name if place % 6 == 0 else pytest.param(name, marks=pytest.mark.slow) for place, name in enumerate(sorted(CONTINUOUS))]
+)
 def test_methods_of_different_order_agree_on_every_system(name: str) -> None:
-    """1e-10 a step, over one unit of time, allowed to grow by four digits."""
+    """1e-10 a step, over one unit of time but at most five Lyapunov times, allowed to grow by four digits; explicit methods may refuse stiff ones."""
     system = compile_system(read_definition(CONTINUOUS[name]))
     initial = draw_initial(system, seed=3, n=2)
-    times = np.linspace(0.0, 1.0, 11)
+    facts = load_facts(system.definition)
+    times = np.linspace(0.0, 1.0 if facts is None or facts.lyapunov_time is None else min(1.0, 5.0 * facts.lyapunov_time), 11)
     solutions = [load("integrators", method)().solve(system, initial, times, rtol=1e-10, atol=1e-10) for method in supporting(system.definition.kind)]
-    assert len(solutions) > 1
-    for one, other in pairwise(solutions):
+    solved = [solution for solution in solutions if not (solution.status == Status.STIFF).any()]
+    assert len(solved) > 1
+    for one, other in pairwise(solved):
         assert not one.status.any()
         assert not other.status.any()
         assert np.abs(one.states - other.states).max() < 1e-6 * (1.0 + np.abs(one.states).max())

@@ -4,6 +4,7 @@ import pytest
 
 from chaosbench.catalogue import data_folder
 from chaosbench.dynamics.reader import system
+from chaosbench.facts import load_facts
 from chaosbench.suites import Suite, metric_from, read_suite, suite_names
 
 FOR_TRIALS = "smoke"  # small enough to run while trying things out; every other suite must support conclusions
@@ -25,6 +26,17 @@ def test_its_systems_exist_with_these_parameters_and_components(suite: Suite) ->
         if definition.kind == "maps":
             assert task.dt is None, task.label
             assert task.samples_per_period is None, task.label
+
+
+def test_its_systems_are_certified_to_be_chaotic(suite: Suite) -> None:
+    """Those at their default parameters; what a task changes is measured when it is planned."""
+    tasks = [task for task in suite.tasks if system(task.system, dict(task.parameters)).identity == system(task.system).identity]
+    assert tasks
+    for task in tasks:
+        facts = load_facts(system(task.system))
+        assert facts is not None, task.label
+        assert facts.regime in ("chaotic", "hyperchaotic", "conservative"), task.label
+        assert facts.confirmation.distance <= 1.0, task.label
 
 
 def test_its_metrics_can_be_made_and_cover_short_and_long_forecasts(suite: Suite) -> None:

@@ -24,6 +24,7 @@ from chaosbench.expressions.trace import trace
 from chaosbench.expressions.tree import names_in
 from chaosbench.initial import draw_initial
 from chaosbench.randomness import generator
+from chaosbench.trajectories import simulate
 
 STATES = 8
 every_system = pytest.mark.parametrize("name", sorted(system_files()))
@@ -175,6 +176,36 @@ def test_declared_integrals_are_constant(name):
         else:
             terms = quantity.gradient(sample.states, compiled.parameter_values) * values
             assert (np.abs(terms.sum(axis=1)) <= 1e-13 * np.abs(terms).sum(axis=1)).all(), integral
+
+
+@every_system
+def test_declared_fixed_points_rest(name):
+    compiled = compiled_of(name)
+    definition, anywhere = compiled.definition, np.zeros((1, compiled.dimension))
+    for point in (definition.fixed_points or {}).values():
+        values = [compiled.quantity(point[entry.name]).value(anywhere, compiled.parameter_values)[0] for entry in definition.state]
+        slots = [variable.slots for variable in definition.scope.variables]
+        state = np.repeat(values, slots)[None]
+        moved = compiled.value(state) - (state if definition.kind == "maps" else 0.0)
+        size = np.abs(compiled.jacobian(state)[0]) @ np.abs(state[0])
+        assert (np.abs(moved[0]) <= 1e-13 * compiled.dimension * (1 + size)).all()
+
+
+@pytest.mark.parametrize("name", [name for name in sorted(system_files()) if definition_of(name).balances])
+def test_declared_balances_hold_over_simulated_data(name):
+    """The mean over 16 independent orbits is 0 within 5 standard errors, which are small against the terms themselves."""
+    compiled = compiled_of(name)
+    states = simulate(compiled.definition, n_trajectories=16, n_samples=4000, seed=0)["state"].values
+    for balance, tree in compiled.definition.balances.items():
+        values = quantity_values(compiled, tree, states)
+        means = values.mean(axis=1)
+        error = means.std(ddof=1) / 4.0
+        assert abs(means.mean()) <= 5 * error, balance
+        assert error <= 0.05 * values.std(), balance
+
+
+def quantity_values(compiled: CompiledSystem, tree, states: np.ndarray) -> np.ndarray:
+    return compiled.quantity(tree).value(states.reshape(-1, compiled.dimension), compiled.parameter_values).reshape(states.shape[:2])
 
 
 @every_system

@@ -62,7 +62,7 @@ def both(method: Integrator, system: CompiledSystem, states, times, parameters=N
     return Runs(together, each_alone(method, system, states, times, parameters, **options))
 
 
-@pytest.mark.parametrize("name", FLOWS)
+@pytest.mark.parametrize("name", [name if place % 12 == 0 else pytest.param(name, marks=pytest.mark.slow) for place, name in enumerate(FLOWS)])
 def test_lanes_are_single_runs_for_every_flow(method: Integrator, name: str) -> None:
     """A random number of trajectories, random sample times, random tolerances, parameters a little off their values."""
     random = np.random.default_rng(sum(name.encode()))

@@ -7,7 +7,7 @@ from chaosbench.catalogue import load
 from chaosbench.dynamics.compile import compile_system
 from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.dynamics.reader import system, system_from
-from chaosbench.invariants._exponents import Options
+from chaosbench.invariants._plans import Options
 
 SEEDS = 200
 P = 0.3

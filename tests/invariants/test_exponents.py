@@ -7,7 +7,7 @@ from chaosbench.catalogue import load
 from chaosbench.dynamics.compile import CompiledSystem, compile_system
 from chaosbench.dynamics.reader import system, system_from
 from chaosbench.errors import InvariantError
-from chaosbench.invariants._exponents import Options
+from chaosbench.invariants._plans import Options
 from chaosbench.invariants.base import Estimate
 
 BOX = {"box": [[0.05, 0.95]]}

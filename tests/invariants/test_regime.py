@@ -11,9 +11,9 @@ from chaosbench.invariants._block_error import BlockMean
 from chaosbench.invariants._regime import regime_of
 
 
-def statistics(exponents: list[float], error: float = 1e-4, drifting: bool = False) -> BlockMean:
+def statistics(exponents: list[float], error: float = 1e-4, mixed: bool = False) -> BlockMean:
     mean = np.array(exponents)
-    return BlockMean(mean, np.full(len(mean), error), np.eye(len(mean)) * error**2, 31, "32 orbits", True, False, drifting, 0.0)
+    return BlockMean(mean, np.full(len(mean), error), np.eye(len(mean)) * error**2, 31, "32 orbits", True, mixed, False, 0.0)
 
 
 def definition(kind: str, dimension: int, **settings: object) -> SystemDefinition:
@@ -46,13 +46,28 @@ def test_dissipative(kind: str, exponents: list[float], regime: str) -> None:
 def test_conservative() -> None:
     given = definition("flows", 4, conservative=True)
     assert regime_of(given, statistics([0.05, 0.0, 0.0, -0.05]), at_rest=False) == "conservative"
+    assert regime_of(given, statistics([0.05, 0.0, 0.0, -0.05], mixed=True), at_rest=False) == "conservative-mixed"
     assert regime_of(given, statistics([0.0001, 0.0001, -0.0001, -0.0001]), at_rest=False) == "quasi-periodic"
 
 
-def test_rest_comes_first_and_drift_before_chaos() -> None:
+@pytest.mark.parametrize(
+    ("last", "error", "regime"),
+    [
+        (-0.1, 1e-4, "conservative"),
+        (-0.1004, 1e-4, "conservative"),
+        (-0.101, 1e-4, "chaotic"),
+        (-0.1004, 1e-2, "chaotic"),
+        (-np.inf, 1e-4, "chaotic"),
+    ],
+)
+def test_volume_that_is_kept_on_average_is_told_by_a_sum_that_is_precisely_zero(last: float, error: float, regime: str) -> None:
+    # the sum has an error of sqrt(3) e: 0.17 % of the largest exponent counts, 17 % does not
+    assert regime_of(definition("flows", 3), statistics([0.1, 0.0, last], error=error), at_rest=False) == regime
+
+
+def test_rest_comes_first() -> None:
     given = definition("flows", 3)
     assert regime_of(given, statistics([0.0, -1.0, -1.0]), at_rest=True) == "fixed point"
-    assert regime_of(given, statistics([0.5, 0.0, -1.0], drifting=True), at_rest=False) == "transient"
 
 
 def test_an_exponent_counts_only_above_three_standard_errors() -> None:

@@ -1,0 +1,164 @@
+"""How exponents of a system are measured: options, and what short runs choose: columns, steps of delays, the interval between orthonormalisations."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.linalg import matrix_balance
+
+from chaosbench.dynamics.compile import CompiledSystem
+from chaosbench.integrators.base import InitialState, Status
+from chaosbench.invariants._block_error import BlockMean
+from chaosbench.invariants._kaplan_yorke import kaplan_yorke
+from chaosbench.invariants._neighbours import DISTANCE, NeighbourRun
+from chaosbench.invariants._rounding import two_digits
+from chaosbench.invariants._tangents import TangentRun, slope
+from chaosbench.invariants._transients import time_scale
+
+FULL_SPECTRUM = 64
+_PILOT = 64
+_FEW = 8
+_BIAS_IN_LANES, _BIAS_ALONE, _TENTH = 0.02, 1.0, 0.1
+_MOTIONLESS = 1e-6  # tangents of constant rates do not move
+_TIGHTEST, _LOOSEST = 1e-12, 1e-3
+
+
+@dataclass(frozen=True)
+class Options:
+    """Settings that a caller may change.
+
+    n_exponents: None means all D up to 64 dimensions, otherwise enough to pass the Kaplan-Yorke dimension. starts: independent orbits. rtol: error
+    per step of the orbit (None: by the target, see `measure_exponents`). transient: time before measuring (None: the definition's default).
+    steps_per_lag: delays, None means until the local error is below rtol. neighbours: carry displaced orbits in the place of tangents; None means
+    where the right-hand side of a flow jumps; distance: of these, relative. nats: ln of the ratio of fastest and slowest column between
+    orthonormalisations. work_limit: `TangentRun.work` after which the run ends as "short" (1e10 is about 20 s of one core).
+    """
+
+    n_exponents: int | None = None
+    starts: int = 32
+    rtol: float | None = None
+    transient: float | None = None
+    steps_per_lag: int | None = None
+    neighbours: bool | None = None
+    distance: float = DISTANCE
+    nats: float = 4.0
+    work_limit: float = 1e10
+    threads: int | None = None
+
+    def with_exponents(self, n_exponents: int) -> "Options":
+        """Return these options for the first `n_exponents` exponents."""
+        return replace(self, n_exponents=n_exponents)
+
+
+@dataclass
+class Plan:
+    """How a run goes on: the interval, the steps between orthonormalisations (flows in lanes), and what the pilot found."""
+
+    run: TangentRun | NeighbourRun
+    interval: float
+    every: int
+    exponents: np.ndarray
+    volume: bool
+
+    def advance(self, records: int, per_record: int) -> np.ndarray:
+        """Return the rates (B, M, K) over so many more records."""
+        logs = self.run.advance(records, interval=self.interval, per_record=per_record, every=self.every)
+        if self.volume:  # a column that is lost in rounding (-inf) is what the others leave of a volume that is kept
+            lost = np.isneginf(logs[..., -1])
+            logs[..., -1] = np.where(lost, -logs[..., :-1].sum(axis=-1), logs[..., -1])
+        return logs / (per_record * self.run.time_of(self.interval))
+
+    @property
+    def turns(self) -> int:
+        """Intervals left out for the columns to turn: many where they cost little, else enough for even gaps between neighbours."""
+        return 200 if self.run.columns <= _FEW else max(64, self.run.columns)
+
+    def tolerance(self, error_of: Callable[[BlockMean], float], target_error: float, conservative: bool) -> float:
+        """Return the rtol at which the bias is a tenth of the target, the run's own for maps and delays, whose steps are not chosen by it.
+
+        Where the sum of a flow's exponents is known, it is off by rtol times the largest rate times 0.02 at most in lanes (Chua's circuit; smooth
+        flows a tenth of that), and 0.5 with a Runge-Kutta pair (Lorenz 1996). At the loosest, 1e-3, flows that preserve volume do so to 5e-6 of their
+        exponents. Conservative systems keep their own at least, for the sake of their integrals, and flows with kinks for that of their tangents.
+        """
+        share = _BIAS_IN_LANES if self.run.in_lanes else _BIAS_ALONE
+        off = np.full(len(self.exponents), share * self.run.rtol * float(np.abs(self.exponents).max()))
+        bias = error_of(BlockMean(self.exponents, off, np.diag(off**2), 1, "bias", True, False, False))
+        if not self.run.adaptive or not bias > 0:
+            return self.run.rtol
+        loosest = self.run.rtol if conservative or not self.run.in_lanes else min(_LOOSEST, self.run.loosest)
+        return two_digits(min(max(self.run.rtol * _TENTH * target_error / bias, _TIGHTEST), loosest))
+
+
+def plan_run(system: CompiledSystem, initial: InitialState, seed: int, options: Options) -> Plan:
+    """Choose the number of columns, the fixed step of delays and the interval from short runs."""
+    delays = system.definition.kind == "delays"
+    automatic = options.n_exponents is None
+    if options.n_exponents is not None:
+        columns = options.n_exponents
+    elif delays:
+        columns = 4
+    else:
+        columns = system.dimension if system.dimension <= FULL_SPECTRUM else 16
+    most = FULL_SPECTRUM if delays else system.dimension
+    steps = _steps_per_lag(system, initial, seed, options) if delays else 0
+    while True:
+        plan = _pilot(system, initial, columns, steps, seed, options)
+        enough = not automatic or columns >= most or plan.exponents.sum() < 0
+        if enough:
+            break
+        columns = min(most, 2 * columns)
+    if automatic and (delays or system.dimension > FULL_SPECTRUM):
+        wanted = min(most, int(np.ceil(kaplan_yorke(plan.exponents)[0])) + 3)
+        if wanted != columns:
+            plan = _pilot(system, initial, wanted, steps, seed, options)
+    return plan
+
+
+def _pilot(system: CompiledSystem, initial: InitialState, columns: int, steps: int, seed: int, options: Options) -> Plan:
+    run: TangentRun | NeighbourRun
+    if options.neighbours:
+        run = NeighbourRun(system, initial, columns=columns, seed=seed, distance=options.distance, threads=options.threads)
+    else:
+        run = TangentRun(system, initial, columns=columns, seed=seed, rtol=options.rtol, steps_per_lag=steps, threads=options.threads)
+    first = _first_interval(system, initial, steps)
+    run.advance(1, interval=first, per_record=_PILOT)
+    rates = run.advance(1, interval=first, per_record=_PILOT)[:, 0] / (_PILOT * run.time_of(first))
+    alive = rates[run.status == Status.OK]
+    exponents = alive.mean(axis=0) if len(alive) else np.zeros(columns)
+    spread = exponents[0] - exponents[-1] if columns > 1 else abs(exponents[0])
+    longest = 20.0 * first if steps == 0 else float(steps)
+    interval = min(longest, options.nats / (run.time_of(1.0) * max(float(spread), 1e-300))) if np.isfinite(spread) else first
+    whole = system.definition.kind != "flows"
+    interval = max(1.0, float(np.floor(interval))) if whole else two_digits(max(interval, first))
+    volume = system.definition.conservative and 1 < columns == system.dimension
+    return Plan(run, interval, run.steps_in(interval), exponents, volume)
+
+
+def _first_interval(system: CompiledSystem, initial: InitialState, steps: int) -> float:
+    """Time in which the fastest tangent grows or shrinks by about e, a period if none does; one iteration; a quarter of the longest lag (delays)."""
+    kind = system.definition.kind
+    if kind == "maps":
+        return 1.0
+    if kind == "delays":
+        return float(max(1, steps // 4))
+    jacobians = system.jacobian(initial.states[:8])
+    balanced = [matrix_balance(matrix, permute=False)[0] for matrix in jacobians if np.isfinite(matrix).all()] or [
+        jacobians[0]
+    ]  # units do not matter
+    fastest = float(np.median([slope(matrix) for matrix in balanced]))
+    return two_digits(1.0 / fastest) if fastest > _MOTIONLESS else time_scale(system)
+
+
+def _steps_per_lag(system: CompiledSystem, initial: InitialState, seed: int, options: Options) -> int:
+    """Double the number of steps in the longest lag until the local error of the orbit is within rtol everywhere in a pilot."""
+    if options.steps_per_lag is not None:
+        return options.steps_per_lag
+    lags = np.asarray(system.lags(system.parameter_values))
+    steps = max(32, int(np.ceil(lags.max() / lags.min() - 1e-9)))
+    while steps < 8192:
+        run = TangentRun(system, initial, columns=1, seed=seed, rtol=options.rtol, steps_per_lag=steps, threads=options.threads)
+        run.advance(64, interval=float(max(1, steps // 4)))
+        if run.status.any() or run.worst_error <= 1.0:
+            break
+        steps *= 2
+    return steps
