@@ -54,7 +54,7 @@ def test_dysts_has_our_right_hand_side_unless_it_is_wrong(name: str) -> None:
     pytest.importorskip("dysts")
     system, (_, entry) = compile_system(compat.resolve(name)), compat.peer(name)
     wrong, variables = bool(entry.wrong_equations), len(entry.coordinates or system.definition.components)
-    if wrong and system.definition.kind == "flows" and model_of("flows", name).embedding_dimension != variables:
+    if wrong and system.definition.kind == "flows" and model_of("flows", name).dimension != variables:
         return  # it has other variables
     ours, theirs = in_coordinates(system, entry.coordinates, name)
     difference = np.abs(ours - theirs).max(axis=0) / np.abs(ours).max(axis=0).clip(1e-12)
