@@ -32,9 +32,9 @@ def atlas(
     json: Annotated[bool, typer.Option("--json", help="Print everything measured as JSON.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print one line of comma-separated values a system.")] = False,
 ) -> None:
-    """Show what was measured of the systems: regime, exponents, dimensions and time scales.
+    """Show what was measured of every system.
 
-    Values hold for the default parameters; each has its standard error. Systems that nobody measured yet are left out.
+    Regime, exponents, dimensions and time scales. Values hold for the default parameters; each has its standard error. Systems that nobody measured yet are left out.
     """
     if json and csv:
         raise CatalogueError("--json and --csv: give at most one of the two")
