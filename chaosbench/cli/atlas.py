@@ -34,7 +34,8 @@ def atlas(
 ) -> None:
     """Show what was measured of every system.
 
-    Regime, exponents, dimensions and time scales. Values hold for the default parameters; each has its standard error. Systems that nobody measured yet are left out.
+    Regime, exponents, dimensions and time scales. Values hold for the default parameters; each has its standard error. Systems that nobody
+    measured yet are left out.
     """
     if json and csv:
         raise CatalogueError("--json and --csv: give at most one of the two")
