@@ -52,8 +52,8 @@ def test_the_published_error_on_lorenz_63() -> None:
         # their sum has 44 terms, the first of which is the known start; their normaliser is the variance of all three variables pooled
         squares = np.sum((forecast - series[last : last + leads - 1]) ** 2)
         errors.append(np.sqrt(squares / (3 * leads) / np.var(series)))
-    # processors round the loose Runge-Kutta orbit differently and so give other segments, among them now and then one on which the model fails (0.26 was
-    # seen once): the median, within three of the published standard errors, and nine of ten below the largest of the published ten
+    # Processors round the loose Runge-Kutta orbit differently and so give other segments, now and then one on which the model fails (0.26 was seen):
+    # the median is held, within three of the published standard errors, and nine of ten.
     assert np.median(errors) == pytest.approx(2.1e-3, abs=1.3e-3)
     assert np.sort(errors)[8] <= 5e-3
 
