@@ -76,12 +76,11 @@ def estimate_period(system: CompiledSystem, *, parameters: np.ndarray | None = N
 
 @dataclass(frozen=True)
 class Pilot:
-    """What one trajectory showed: its dominant period, None if there is none; its last state (D,); the time it covered; whether it came to rest."""
+    """What one trajectory showed: its dominant period, None if there is none; its last state (D,); the time it covered."""
 
     period: float | None
     state: np.ndarray
     time: float
-    at_rest: bool
 
 
 def pilot(system: CompiledSystem, *, parameters: np.ndarray | None = None) -> Pilot:
@@ -115,13 +114,13 @@ def _look(system: CompiledSystem, initial: InitialState, parameters: np.ndarray 
         period = float(np.nanmedian(found)) if not np.isnan(found).all() else np.nan
         time += dt * _SAMPLES
         if np.isfinite(period) and 20 * dt <= period <= _SAMPLES * dt / 80:
-            return Pilot(period, solution.states[0, -1], time, False), Status.OK
+            return Pilot(period, solution.states[0, -1], time), Status.OK
         still = 0 if np.isfinite(period) else still + 1
         if still == _AT_REST:
             break
         initial = solution.final
         dt *= 0.25 if np.isfinite(period) and period < 20 * dt else 2.0
-    return Pilot(None, solution.states[0, -1], time, still == _AT_REST), Status.OK
+    return Pilot(None, solution.states[0, -1], time), Status.OK
 
 
 def typical_time(system: CompiledSystem) -> float:

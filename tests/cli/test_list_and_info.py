@@ -142,7 +142,9 @@ def test_published_values_are_marked_when_other_parameters_are_shown(cli: Cli) -
     assert "nothing yet for these parameters" in changed
 
 
-@pytest.mark.parametrize("name", list(system_files())[::16])
+@pytest.mark.parametrize(
+    "name", [name if place % 16 == 0 else pytest.param(name, marks=pytest.mark.slow) for place, name in enumerate(system_files())]
+)
 def test_info_as_json_says_what_the_definition_says(cli: Cli, name: str) -> None:
     data = json.loads(cli("info", name, "--json").out)
     definition = read_definition(system_files()[name])

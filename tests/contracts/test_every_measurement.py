@@ -151,7 +151,7 @@ def test_the_dimension_follows_from_the_spectrum_and_fits_into_the_space(name: s
     facts, definition = facts_of(name), definition_of(name)
     if growing(facts):
         value, _ = kaplan_yorke(np.array(facts.lyapunov_spectrum.value))
-        assert facts.kaplan_yorke_dimension.value == pytest.approx(value, abs=max(1e-12, 3 * facts.kaplan_yorke_dimension.standard_error))
+        assert facts.kaplan_yorke_dimension.value == pytest.approx(value, abs=1e-12)
     if definition.kind != "delays":
         assert facts.kaplan_yorke_dimension.value <= definition.dimension
     if growing(facts) and definition.kind == "delays":
@@ -190,7 +190,9 @@ def test_theory_fixes_zeros_and_a_pairing(name: str) -> None:
         zeros = 1 + len(definition.integrals or {}) * (len(spectrum) == definition.dimension)
         nearest = np.argsort(np.abs(spectrum))[:zeros]
         assert (np.abs(spectrum[nearest]) <= 4 * errors[nearest] + small(facts)).all()
-    if definition.hamiltonian is not None and definition.forcing_period is None:
+    if definition.conservative and len(spectrum) == definition.dimension:  # volume is kept; in two dimensions that is the pairing
+        assert abs(spectrum.sum()) <= 1e-6 * max(np.abs(spectrum).max(), small(facts))
+    if definition.hamiltonian is not None and definition.forcing_period is None:  # 1e-10 a step leaves up to 3e-6 (restricted three bodies)
         assert np.abs(spectrum + spectrum[::-1]).max() <= 1e-5 * np.abs(spectrum).max() + 0.01 * small(facts)
 
 
@@ -210,7 +212,8 @@ def test_the_exponents_sum_to_the_mean_divergence(name: str) -> None:
         probe = np.random.default_rng(0).normal(size=(4, definition.dimension))
         values = quantity.value(probe, compiled.parameter_values)
         if np.ptp(values) == 0.0:  # the same everywhere: an exact number
-            assert sum(facts.lyapunov_spectrum.value) == pytest.approx(values[0], abs=1e-3 * max(map(abs, facts.lyapunov_spectrum.value)))
+            # the bias of the loosest tolerance, 1.4e-4 at most (magnetic pendulum), far below the standard errors asked for
+            assert sum(facts.lyapunov_spectrum.value) == pytest.approx(values[0], abs=2e-4 * max(map(abs, facts.lyapunov_spectrum.value)))
 
 
 @every_system
