@@ -10,6 +10,7 @@ from chaosbench.catalogue import system_files
 from chaosbench.dynamics.compile import compile_system
 from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.dynamics.parts import Known, Parameter, Peer, Variant
+from chaosbench.dynamics.printing import equation_lines
 from chaosbench.dynamics.reader import read_definition
 from chaosbench.expressions.latex import latex
 from chaosbench.expressions.text import to_text
@@ -21,6 +22,7 @@ from chaosbench.integrators._choice import choose
 def system_data(definition: SystemDefinition) -> dict[str, Any]:
     """Return everything known of a system as JSON data; "measured" is null when nothing was measured yet."""
     facts, choice = load_facts(definition), choose(compile_system(definition))
+    equations = definition.written or definition.equations
     return {
         "name": definition.name,
         "kind": definition.kind,
@@ -34,8 +36,9 @@ def system_data(definition: SystemDefinition) -> dict[str, Any]:
         "parameters": {p.name: {"value": plain(p.value), "meaning": p.meaning, "unit": p.unit} for p in definition.parameters},
         "size": None if definition.size is None else {definition.size[0]: definition.size[1]},
         "hamiltonian": None if definition.hamiltonian is None else to_text(definition.hamiltonian),
-        "equations": {name: to_text(tree) for name, tree in definition.equations.items()},
-        "latex": {name: latex(tree) for name, tree in definition.equations.items()},
+        "terms": {key: to_text(tree) for key, tree in (definition.terms or {}).items()},
+        "equations": {name: to_text(tree) for name, tree in equations.items()},
+        "latex": {name: latex(tree) for name, tree in equations.items()},
         "identity": definition.identity,
         "known": [
             plain(
@@ -67,9 +70,10 @@ def system_text(definition: SystemDefinition) -> str:
     """Return the page of a system for a terminal."""
     size = f", {definition.size[0]} = {definition.size[1]}" if definition.size else ""
     lines = [f"{definition.title}  ({definition.name}: {definition.kind}, dimension {definition.dimension}{size})", definition.summary, ""]
-    if definition.hamiltonian is not None:
-        lines += ["Hamiltonian", f"  H = {to_text(definition.hamiltonian)}", ""]
-    lines += ["Equations"] + [f"  {_left(definition, entry.name)} = {to_text(definition.equations[entry.name])}" for entry in definition.state] + [""]
+    lines += ["Equations", *(f"  {line}" for line in equation_lines(definition))]
+    if definition.forcing_period is not None:
+        lines.append(f"  t is the variable phase, an angle of period {to_text(definition.forcing_period)}")
+    lines.append("")
     lines += ["State"] + [f"  {entry.name:<10} {entry.meaning}" for entry in definition.state] + [""]
     lines += ["Parameters"] + [f"  {p.name:<10} {_value(p):<14} {p.meaning}{_range(p)}" for p in definition.parameters] + [""]
     choice = choose(compile_system(definition))
@@ -116,12 +120,6 @@ def _peer(peer: Peer) -> list[str]:
     """One line, and what is wrong there below it."""
     values = ", ".join(f"{name} = {value:g}" for name, value in peer.parameters.items())
     return [f"  {peer.library} {peer.name}" + (f" with {values}" if values else ""), *(f"    wrong: {text}" for text in _wrong(peer) if text)]
-
-
-def _left(definition: SystemDefinition, name: str) -> str:
-    entry = next(entry for entry in definition.state if entry.name == name)
-    symbol = f"{name}[i]" if entry.indexed else name
-    return f"{symbol} next" if definition.kind == "maps" else f"d{symbol}/dt"
 
 
 def _value(parameter: Parameter) -> str:

@@ -22,7 +22,7 @@ from chaosbench.errors import DefinitionError, nearest
 from chaosbench.expressions.tree import Expression, names_in
 
 TEXTS = ("kind", "title", "summary", "hamiltonian", "forcing_period", "boundary")
-TABLES = ("size", "state", "parameters", "equations", "initial", "integrals", "identities", "symmetries", "balances", "fixed_points")
+TABLES = ("size", "state", "parameters", "terms", "equations", "initial", "integrals", "identities", "symmetries", "balances", "fixed_points")
 TOP_KEYS = frozenset({"tags", "aliases", "conservative", "known", "source", "variant", "peer", *TEXTS, *TABLES})
 
 
@@ -71,6 +71,8 @@ def build_definition(data: Mapping[str, Any], *, name: str, kind: str, label: st
         peers=read_peers(data, read, settable, label),
         aliases=texts_of(data, "aliases", top),
         conservative=flag_of(data, "conservative", top) or read.hamiltonian is not None,
+        terms={f"{name}[i]" if term.indexed else name: term.written for name, term in read.terms.items()} or None,
+        written=read.written,
         path=path,
     )
     _check_used(definition, read, label)

@@ -53,9 +53,12 @@ def definition_to_data(definition: SystemDefinition) -> dict[str, Any]:
     if definition.hamiltonian is not None:
         data["hamiltonian"] = _text(definition.hamiltonian, forced)
     else:
-        data["equations"] = {state_key(entry): _text(definition.equations[entry.name], forced) for entry in state}
+        equations = definition.written or definition.equations
+        data["equations"] = {state_key(entry): _text(equations[entry.name], forced) for entry in state}
     if definition.forcing_period is not None:
         data["forcing_period"] = to_text(definition.forcing_period)
+    if definition.terms:
+        data["terms"] = {key: to_text(tree) for key, tree in definition.terms.items()}
     if definition.size:
         data["size"] = dict([definition.size])
         data["boundary"] = definition.boundary

@@ -31,6 +31,7 @@ class SystemDefinition:
         half momenta, in order). A forced system ends with the variable "phase" (rate 1, period `forcing_period`) in the place of t.
     size: None, or ("N", 40). boundary: rule for indices outside.
     lags: distinct lag expressions of the `delay(x, tau)` terms, in order of first use.
+    terms: abbreviations by key, "w" or "w[i]", as written; `equations` have them replaced, `written` are the equations with them, for readers.
     """
 
     name: str
@@ -58,6 +59,8 @@ class SystemDefinition:
     peers: tuple[Peer, ...] = ()
     aliases: tuple[str, ...] = ()
     conservative: bool = False
+    terms: Mapping[str, Expression] | None = None
+    written: Mapping[str, Expression] | None = None
     path: Path | None = field(default=None, compare=False)
 
     def __hash__(self) -> int:

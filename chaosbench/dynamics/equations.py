@@ -8,6 +8,7 @@ from chaosbench.dynamics.fields import check_keys, table_of
 from chaosbench.dynamics.hamilton import hamilton_equations
 from chaosbench.dynamics.parts import StateVariable, scope_of
 from chaosbench.dynamics.symbols import PHASE, Symbols, state_key
+from chaosbench.dynamics.terms import Term, check_terms_used, read_terms, replace_terms
 from chaosbench.errors import DefinitionError
 from chaosbench.expressions.parse import parse
 from chaosbench.expressions.scope import Scope, Use, check
@@ -24,6 +25,8 @@ class Equations:
     forcing_period: Expression | None
     lags: tuple[Expression, ...]
     scope: Scope
+    terms: Mapping[str, Term]
+    written: Mapping[str, Expression] | None
 
 
 def read_equations(data: Mapping[str, Any], symbols: Symbols, *, kind: str, label: str) -> Equations:
@@ -32,18 +35,23 @@ def read_equations(data: Mapping[str, Any], symbols: Symbols, *, kind: str, labe
     for entry in symbols.state:
         if entry.period is not None:
             check(entry.period, scope, f"{label}: state.{entry.name}.period", Use(state=False))
+    terms = read_terms(data, scope, time=symbols.forced, delays=kind == "delays", label=label)
+    check_terms_used(terms, data, label)
     hamiltonian = None
     if "hamiltonian" in data:
         if data.get("equations") or kind != "flows":
             raise DefinitionError(
                 f"{label}: hamiltonian: stands beside [equations] or outside flows; alone it gives the equations of a flow; keep one"
             )
-        hamiltonian = _formula(data["hamiltonian"], scope, f"{label}: hamiltonian", Use(time=symbols.forced))
+        hamiltonian = _formula(data["hamiltonian"], scope, f"{label}: hamiltonian", Use(time=symbols.forced), terms)
         pairs = [(entry.name, entry.indexed) for entry in symbols.state]
         where = f"{label}: hamiltonian"
+        written = None
         equations = hamilton_equations(hamiltonian, pairs, boundary=symbols.boundary, size_name=scope.size_name, where=where)
     else:
-        equations = _equations(data, symbols, scope, kind, label)
+        equations = _equations(data, symbols, scope, terms, kind, label)
+        table = table_of(data, "equations", f"{label}: ")
+        written = {entry.name: parse(table[state_key(entry)], where=label) for entry in symbols.state} if terms else None
     lags = tuple(dict.fromkeys(part.lag for tree in equations.values() for part in walk(tree) if isinstance(part, Delay)))
     if kind == "delays" and not lags:
         raise DefinitionError(f"{label}: equations: no delay(...) occurs; a system of kind 'delays' has at least one; move the file to flows")
@@ -53,16 +61,18 @@ def read_equations(data: Mapping[str, Any], symbols: Symbols, *, kind: str, labe
         equations = {**{name: _with_phase(tree) for name, tree in equations.items()}, PHASE: ONE}
         hamiltonian = None if hamiltonian is None else _with_phase(hamiltonian)
         state = (*state, StateVariable(PHASE, "time since the start of the forcing", period=period))
-    return Equations(state, equations, hamiltonian, period, lags, scope_of(state, symbols.parameters, symbols.size, symbols.boundary, lags))
+    return Equations(
+        state, equations, hamiltonian, period, lags, scope_of(state, symbols.parameters, symbols.size, symbols.boundary, lags), terms, written
+    )
 
 
-def _equations(data: Mapping[str, Any], symbols: Symbols, scope: Scope, kind: str, label: str) -> dict[str, Expression]:
+def _equations(data: Mapping[str, Any], symbols: Symbols, scope: Scope, terms: Mapping[str, Term], kind: str, label: str) -> dict[str, Expression]:
     table = table_of(data, "equations", f"{label}: ")
     keys = {state_key(entry): entry for entry in symbols.state}
     check_keys(table, keys, f"{label}: equations", required=keys)
     delays = kind == "delays"
     return {
-        entry.name: _formula(table[key], scope, f"{label}: equations.{key}", Use(index=entry.indexed, time=symbols.forced, delays=delays))
+        entry.name: _formula(table[key], scope, f"{label}: equations.{key}", Use(index=entry.indexed, time=symbols.forced, delays=delays), terms)
         for key, entry in keys.items()
     }
 
@@ -76,8 +86,8 @@ def _forcing_period(data: Mapping[str, Any], equations: Mapping[str, Expression]
     return _formula(str(data["forcing_period"]), scope, where, Use(state=False))
 
 
-def _formula(text: Any, scope: Scope, where: str, use: Use) -> Expression:
-    tree = parse(text, where=where)
+def _formula(text: Any, scope: Scope, where: str, use: Use, terms: Mapping[str, Term] = {}) -> Expression:
+    tree = replace_terms(parse(text, where=where), terms, scope, where)
     check(tree, scope, where, use)
     return tree
 
@@ -106,7 +116,7 @@ def read_identities(data: Mapping[str, Any], read: Equations, *, kind: str, labe
 
 def read_quantity(text: Any, read: Equations, where: str, *, index: bool = False) -> Expression:
     """Return a formula of state and parameters; t stands for the phase of a forced system."""
-    return _with_time(_formula(text, read.scope, where, Use(index=index, time=read.forcing_period is not None)), read)
+    return _with_time(_formula(text, read.scope, where, Use(index=index, time=read.forcing_period is not None), read.terms), read)
 
 
 def _with_time(tree: Expression, read: Equations) -> Expression:

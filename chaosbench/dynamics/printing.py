@@ -9,26 +9,29 @@ from chaosbench.expressions.tree import Expression, Name, substitute
 
 
 def equation_lines(definition: SystemDefinition) -> tuple[str, ...]:
-    """Return lines such as "dx/dt = sigma*(y - x)", for a map "x -> ...", with the Hamiltonian first if there is one.
+    """Return lines such as "dx/dt = sigma*(y - x)", for a map "x -> ...", with the Hamiltonian and abbreviations first if there are any.
 
     A forced system is shown with t, as its author wrote it.
     """
     lines = [f"H = {to_text(_shown(definition, definition.hamiltonian))}"] if definition.hamiltonian is not None else []
+    lines += [f"{key} = {to_text(tree)}" for key, tree in (definition.terms or {}).items()]
     for entry in _variables(definition):
         name = f"{entry.name}[i]" if entry.indexed else entry.name
         left = f"{name} ->" if definition.kind == "maps" else f"d{name}/dt ="
-        lines.append(f"{left} {to_text(_shown(definition, definition.equations[entry.name]))}")
+        lines.append(f"{left} {to_text(_shown(definition, (definition.written or definition.equations)[entry.name]))}")
     return tuple(lines)
 
 
 def equations_in_latex(definition: SystemDefinition) -> str:
-    """Return an `aligned` environment with one line for each equation, the Hamiltonian first if there is one."""
+    """Return an `aligned` environment with one line for each equation, the Hamiltonian and abbreviations first if there are any."""
     lines = [f"H &= {latex(_shown(definition, definition.hamiltonian))}"] if definition.hamiltonian is not None else []
+    for key, tree in (definition.terms or {}).items():
+        lines.append(f"{symbol(key.removesuffix('[i]'), 'i' if key.endswith('[i]') else '')} &= {latex(tree)}")
     for entry in _variables(definition):
         name = symbol(entry.name, "i" if entry.indexed else "")
         letter, mark, subscript = name.partition("_{")
         left = f"{name} &\\mapsto" if definition.kind == "maps" else f"\\dot{{{letter}}}{mark}{subscript} &="
-        lines.append(f"{left} {latex(_shown(definition, definition.equations[entry.name]))}")
+        lines.append(f"{left} {latex(_shown(definition, (definition.written or definition.equations)[entry.name]))}")
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
 

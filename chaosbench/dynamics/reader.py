@@ -50,6 +50,7 @@ def system_from(
     forcing_period: str | None = None,
     size: Mapping[str, int] | None = None,
     boundary: str | None = None,
+    terms: Mapping[str, str] = {},
     integrals: Mapping[str, str] = {},
     conservative: bool = False,
 ) -> SystemDefinition:
@@ -73,6 +74,7 @@ def system_from(
         "state": {key: {"meaning": key, **entry} for key, entry in entries.items()},
         "parameters": {key: {"meaning": key, **(value if isinstance(value, Mapping) else {"value": value})} for key, value in parameters.items()},
         "equations": dict(equations or {}),
+        "terms": dict(terms),
         "integrals": dict(integrals),
         "conservative": conservative,
     }

@@ -26,6 +26,7 @@ class Symbols:
     state: tuple[StateVariable, ...]
     parameters: tuple[Parameter, ...]
     forced: bool
+    terms: tuple[str, ...] = ()
 
 
 def read_symbols(data: Mapping[str, Any], label: str) -> Symbols:
@@ -42,9 +43,13 @@ def read_symbols(data: Mapping[str, Any], label: str) -> Symbols:
     parameters = tuple(
         _parameter(name, entry, size, f"{label}: parameters.{name}") for name, entry in table_of(data, "parameters", f"{label}: ").items()
     )
-    symbols = Symbols(size, "zero" if boundary == "zero" else "periodic", state, parameters, "forcing_period" in data)
+    symbols = Symbols(size, "zero" if boundary == "zero" else "periodic", state, parameters, "forcing_period" in data, _terms(data, label))
     _check_names(symbols, label)
     return symbols
+
+
+def _terms(data: Mapping[str, Any], label: str) -> tuple[str, ...]:
+    return tuple(key.removesuffix("[i]") for key in table_of(data, "terms", f"{label}: "))
 
 
 def state_key(entry: StateVariable) -> str:
@@ -91,6 +96,7 @@ def _parameter(name: str, entry: Any, size: tuple[str, int] | None, where: str) 
 def _check_names(symbols: Symbols, label: str) -> None:
     reserved = {*FUNCTIONS, "t", "pi"} | ({"i", "j"} if symbols.size else set()) | ({PHASE} if symbols.forced else set())
     places = [("state", entry.name) for entry in symbols.state] + [("parameters", entry.name) for entry in symbols.parameters]
+    places += [("terms", name) for name in symbols.terms]
     seen: set[str] = set()
     for table, name in places + ([("size", symbols.size[0])] if symbols.size else []):
         where = f"{label}: {table}.{name}"

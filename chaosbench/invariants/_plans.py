@@ -18,6 +18,8 @@ from chaosbench.invariants._transients import time_scale
 FULL_SPECTRUM = 64
 _PILOT = 64
 _FEW = 8
+_MANY, _FAR, _ROOM = 12, 4.0, 3
+_GENTLE = 0.5  # of the nats: in bursts columns part far faster than on the mean
 _BIAS_IN_LANES, _BIAS_ALONE, _TENTH = 0.02, 1.0, 0.1
 _MOTIONLESS = 1e-6  # tangents of constant rates do not move
 _TIGHTEST, _LOOSEST = 1e-12, 1e-3
@@ -27,7 +29,8 @@ _TIGHTEST, _LOOSEST = 1e-12, 1e-3
 class Options:
     """Settings that a caller may change.
 
-    n_exponents: None means all D up to 64 dimensions, otherwise enough to pass the Kaplan-Yorke dimension. starts: independent orbits. rtol: error
+    n_exponents: None means all D up to 64 dimensions, otherwise, and where the last of more than twelve contract far faster than the others, enough
+    to pass the Kaplan-Yorke dimension. starts: independent orbits. rtol: error
     per step of the orbit (None: by the target, see `measure_exponents`). transient: time before measuring (None: the definition's default).
     steps_per_lag: delays, None means until the local error is below rtol. neighbours: carry displaced orbits in the place of tangents; None means
     where the right-hand side of a flow jumps; distance: of these, relative. nats: ln of the ratio of fastest and slowest column between
@@ -107,31 +110,65 @@ def plan_run(system: CompiledSystem, initial: InitialState, seed: int, options: 
         if enough:
             break
         columns = min(most, 2 * columns)
-    if automatic and (delays or system.dimension > FULL_SPECTRUM):
-        wanted = min(most, int(np.ceil(kaplan_yorke(plan.exponents)[0])) + 3)
-        if wanted != columns:
-            plan = _pilot(system, initial, wanted, steps, seed, options)
+    if automatic and plan.exponents.sum() < 0 and (delays or system.dimension > FULL_SPECTRUM):
+        wanted = min(most, int(np.ceil(kaplan_yorke(plan.exponents)[0])) + _ROOM)
+        return plan if wanted == columns else _pilot(system, initial, wanted, steps, seed, options)
+    if automatic and not delays and _last_cost_most(plan.exponents):
+        return _without_the_last(system, initial, seed, options, plan)
     return plan
 
 
-def _pilot(system: CompiledSystem, initial: InitialState, columns: int, steps: int, seed: int, options: Options) -> Plan:
+def _last_cost_most(exponents: np.ndarray) -> bool:
+    """Whether many exponents far beyond the dimension contract so fast that they decide how often columns are orthonormalised (viscosity)."""
+    spread = exponents[0] - exponents
+    return len(exponents) > _MANY and bool(spread[-1] > _FAR * spread[min(_enough(exponents), len(exponents)) - 1])
+
+
+def _enough(exponents: np.ndarray) -> int:
+    """Return how many exponents pass the Kaplan-Yorke dimension, with room for the error of a short run."""
+    dimension = kaplan_yorke(exponents)[0]
+    return int(np.ceil(dimension + max(_ROOM, dimension / 4.0)))
+
+
+def _without_the_last(system: CompiledSystem, initial: InitialState, seed: int, options: Options, plan: Plan) -> Plan:
+    """Plan again for the exponents that make the dimension: slow ones, in long pilots; columns are added until their sum is negative."""
+    columns = _enough(plan.exponents)
+    spread = float(plan.exponents[0] - plan.exponents[columns - 1])
+    while columns < system.dimension:
+        plan = _pilot(system, initial, columns, 0, seed, options, two_digits(_GENTLE * options.nats / spread))
+        if plan.exponents.sum() < 0:
+            break
+        columns, spread = columns + _ROOM, 1.5 * spread
+    return plan
+
+
+def _pilot(
+    system: CompiledSystem, initial: InitialState, columns: int, steps: int, seed: int, options: Options, interval: float | None = None
+) -> Plan:
+    """Run `columns` for a short time and plan by what they did; `interval` is a first guess, None means one that is surely short enough."""
     run: TangentRun | NeighbourRun
     if options.neighbours:
         run = NeighbourRun(system, initial, columns=columns, seed=seed, distance=options.distance, threads=options.threads)
     else:
         run = TangentRun(system, initial, columns=columns, seed=seed, rtol=options.rtol, steps_per_lag=steps, threads=options.threads)
-    first = _first_interval(system, initial, steps)
+    first = interval or _first_interval(system, initial, steps)
     run.advance(1, interval=first, per_record=_PILOT)
     rates = run.advance(1, interval=first, per_record=_PILOT)[:, 0] / (_PILOT * run.time_of(first))
     alive = rates[run.status == Status.OK]
     exponents = alive.mean(axis=0) if len(alive) else np.zeros(columns)
-    spread = exponents[0] - exponents[-1] if columns > 1 else abs(exponents[0])
-    longest = 20.0 * first if steps == 0 else float(steps)
-    interval = min(longest, options.nats / (run.time_of(1.0) * max(float(spread), 1e-300))) if np.isfinite(spread) else first
-    whole = system.definition.kind != "flows"
-    interval = max(1.0, float(np.floor(interval))) if whole else two_digits(max(interval, first))
+    if interval is None:
+        interval = _interval_of(system, run, exponents, first, steps, options.nats)
     volume = system.definition.conservative and 1 < columns == system.dimension
     return Plan(run, interval, run.steps_in(interval), exponents, volume)
+
+
+def _interval_of(system: CompiledSystem, run: TangentRun | NeighbourRun, exponents: np.ndarray, first: float, steps: int, nats: float) -> float:
+    """Return the interval in which the fastest and the slowest column part by `nats`, at most 20 of the first or the longest lag."""
+    spread = exponents[0] - exponents[-1] if len(exponents) > 1 else abs(exponents[0])
+    longest = 20.0 * first if steps == 0 else float(steps)
+    interval = min(longest, nats / (run.time_of(1.0) * max(float(spread), 1e-300))) if np.isfinite(spread) else first
+    whole = system.definition.kind != "flows"
+    return max(1.0, float(np.floor(interval))) if whole else two_digits(max(interval, first))
 
 
 def _first_interval(system: CompiledSystem, initial: InitialState, steps: int) -> float:

@@ -128,7 +128,7 @@ def test_info_shows_equations_parameters_published_and_measured_values_sources_a
     ran = cli("info", "henon")
     definition = read_definition(system_files()["henon"])
     assert ran.code == 0
-    for said in ("x next = 1 - a*x**2 + y", "y next = b*x", "Published", "Measured", "1.4", definition.sources[0].cite, "y (up) against x (right)"):
+    for said in ("x -> 1 - a*x**2 + y", "y -> b*x", "Published", "Measured", "1.4", definition.sources[0].cite, "y (up) against x (right)"):
         assert said in ran.out
     drawn = [line for line in ran.out.splitlines() if line and all(0x2800 <= ord(letter) <= 0x28FF for letter in line)]
     assert (len(drawn), {len(line) for line in drawn}) == (18, {60})

@@ -58,6 +58,12 @@ BROKEN = [
     (GOOD, "flows", ["equations", "y"], "x[i]", "used with an index"),
     (GOOD, "flows", ["equations", "y"], "sum(j, x)", "needs cells"),
     (GOOD, "flows", ["equations", "y"], "delay(x, sigma)", "only in the equations of a system of kind 'delays'"),
+    (GOOD, "flows", ["terms"], {"w": "x"}, "f.toml: terms.w: no formula uses it"),
+    (GOOD, "flows", ["terms"], {"x": "1"}, "'x' is used twice"),
+    (GOOD, "flows", ["terms"], {"w": "v", "v": "x"}, "f.toml: terms.w: unknown name 'v'"),
+    (GOOD, "flows", ["terms"], {"w[i]": "x"}, "indexed terms need cells"),
+    (GOOD, "flows", ["terms"], {"w": "t"}, "give forcing_period"),
+    (SIZED, "flows", ["terms"], {"u[i]": "1"}, "'u' is used twice"),
     (GOOD, "flows", ["forcing_period"], "2*pi", "no equation uses t"),
     (GOOD, "flows", ["hamiltonian"], "x*y", "stands beside [equations]"),
     (GOOD, "flows", ["boundary"], "zero", "in a file with [size]"),
@@ -194,3 +200,19 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path, name, content, words):
     path.write_bytes(content)
     with pytest.raises(DefinitionError, match=words):
         read_definition(path)
+
+
+@pytest.mark.parametrize(
+    ("terms", "equation", "message"),
+    [
+        ({"w[i]": "u[i-1]"}, "w", "'w' is indexed and stands without an index"),
+        ({"w": "sigma"}, "w[i]", "'w' is one number and is used with an index"),
+        ({"w[i]": "sum(j, u[j])*u[i]"}, "sum(j, w[j])", "only one running index exists"),
+        ({"w[i]": "sum(j, A[i,j]*u[j])"}, "w[i+1]", "whose rows cannot be moved"),
+    ],
+)
+def test_a_term_used_against_its_kind(terms, equation, message):
+    matrix = {"A": {"formula": "i", "shape": "NN"}}
+    with pytest.raises(DefinitionError) as caught:
+        system_from({"u[i]": f"{equation} - sigma*u[i] + sum(j, A[i,j])"}, parameters={"sigma": 1.0, **matrix}, size={"N": 5}, terms=terms)
+    assert message in str(caught.value)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from chaosbench.dynamics.compile import compile_system
-from chaosbench.dynamics.reader import read_definition, read_headline, system_from
+from chaosbench.dynamics.printing import equation_lines
+from chaosbench.dynamics.reader import definition_from_data, definition_to_data, read_definition, read_headline, system_from
 from chaosbench.errors import DefinitionError
 from chaosbench.expressions.parse import parse
 from chaosbench.expressions.text import to_text
@@ -199,6 +200,27 @@ def test_a_sized_right_hand_side_is_the_rolled_array():
     x = np.random.default_rng(0).normal(size=(5, 9))
     expected = (np.roll(x, -1, 1) - np.roll(x, 2, 1)) * np.roll(x, 1, 1) - x + 8.0
     np.testing.assert_array_equal(compile_system(definition).value(x), expected)
+
+
+def test_terms_are_replaced_where_they_stand_and_shown_as_written():
+    equations = {"x[i]": "m[i+1]*a - x[i] + sum(j, m[j-1]) + mean(m)"}
+    short = system_from(equations, parameters={"F": 8}, size={"N": 5}, terms={"a": "F/2", "m[i]": "x[i-1] + i*a"})
+    whole = system_from(
+        {"x[i]": "(x[i] + (i + 1)*(F/2))*(F/2) - x[i] + sum(j, x[j-2] + (j - 1)*(F/2)) + sum(j, x[j-1] + j*(F/2))/N"},
+        parameters={"F": 8},
+        size={"N": 5},
+    )
+    x = np.random.default_rng(0).normal(size=(3, 5))
+    np.testing.assert_allclose(compile_system(short).value(x), compile_system(whole).value(x), rtol=1e-14)
+    assert equation_lines(short) == ("a = F/2", "m[i] = x[i-1] + i*a", "dx[i]/dt = m[i+1]*a - x[i] + sum(j, m[j-1]) + mean(m)")
+    again = definition_from_data(definition_to_data(short))
+    assert (again.identity, again.terms, again.written) == (short.identity, short.terms, short.written)
+
+
+def test_a_term_serves_a_hamiltonian_and_balances():
+    definition = system_from(hamiltonian="kinetic + q**2/2", state=["q", "p"], terms={"kinetic": "p**2/2"}, integrals={"twice": "2*kinetic + q**2"})
+    assert definition.identity == system_from(hamiltonian="p**2/2 + q**2/2", state=["q", "p"]).identity
+    assert to_text(definition.integrals["twice"]) == "2*(p**2/2) + q**2"
 
 
 def test_reading_loads_no_heavy_package(tmp_path):
