@@ -1,6 +1,8 @@
 """Names of other libraries: each resolves to one definition, and where the library is installed its right-hand side is compared with ours."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +19,24 @@ from chaosbench.initial import draw_initial
 from chaosbench.randomness import generator
 
 PAIRS = [(library, name) for library in compat.LIBRARIES for name in compat.names(library)]
+NOT_HERE = {
+    "dysts": {
+        "EndCap": "a name with two parameters in its list of maps, without equations",
+        "Zaslavskii": "listed with parameters, without equations",
+        "ZeraouliaSprott": "listed with the parameters of de Jong's map, without equations",
+    },
+    "tsdynamics": {
+        "KuramotoSivashinsky": "a partial differential equation",
+        "GrayScott": "a partial differential equation",
+        "SwiftHohenberg": "a partial differential equation",
+        "Lissajous2D": "a curve: its rates are functions of time alone",
+        "Lissajous3D": "a curve: its rates are functions of time alone",
+        "OrnsteinUhlenbeck": "a stochastic differential equation",
+        "GeometricBrownianMotion": "a stochastic differential equation",
+        "DoubleWell": "a stochastic differential equation",
+    },
+    "pynamicalsys": {"leonel map": "not written yet: y + eps*sin(x), then x + 1/abs(y)**gamma"},
+}
 
 
 @pytest.mark.parametrize(("library", "name"), PAIRS)
@@ -158,3 +178,26 @@ def test_another_library_has_our_right_hand_side_unless_it_is_wrong(library: str
         difference -= np.nan_to_num(places.periods * np.round(difference / np.where(places.periods == 0.0, np.nan, places.periods)))
     relative = np.abs(difference).max(axis=0) / np.abs(ours).max(axis=0).clip(1e-12)
     assert relative.max() > 1e-9 if entry.wrong_equations else relative.max() <= 1e-12
+
+
+def test_hamiltonian_models_of_pynamicalsys_are_ours() -> None:
+    """They stand beside its flows, under the same names."""
+    model = pytest.importorskip("pynamicalsys").HamiltonianSystem
+    for name in model.available_models():
+        system, (_, entry) = compile_system(compat.resolve(name, library="pynamicalsys")), compat.peer(name, library="pynamicalsys")
+        ours, places = in_coordinates(system, entry)
+        theirs = rows(np.concatenate(model(model=name).info["eom"](*np.split(state, 2))) for state in places.states)
+        assert (np.abs(ours - theirs).max(axis=0) <= 1e-12 * np.abs(ours).max(axis=0)).all()
+
+
+@pytest.mark.parametrize("library", sorted(NOT_HERE))
+def test_every_system_of_another_library_has_an_entry_or_a_reason_not_to(library: str) -> None:
+    module = pytest.importorskip(library)
+    if library == "dysts":
+        listed = json.loads((Path(__file__).parents[1] / "docs" / "peers" / "dysts.json").read_text())["systems"]
+    elif library == "tsdynamics":
+        listed = {entry.name for entry in pytest.importorskip("tsdynamics.registry").all_systems()}
+    else:
+        kinds = (module.DiscreteDynamicalSystem, module.ContinuousDynamicalSystem, module.HamiltonianSystem)
+        listed = {name for kind in kinds for name in kind.available_models()}
+    assert set(listed) == {*compat.names(library), *NOT_HERE[library]}
