@@ -71,10 +71,11 @@ def test_an_unknown_name_or_library_is_answered_by_the_nearest() -> None:
 
 
 class Places(NamedTuple):
-    """Where right-hand sides are compared: states in the coordinates of the other library (B, D'), delayed values, times, periods of angles."""
+    """Where right-hand sides are compared: states in the other library's coordinates (B, D'), delayed values, their lag, times, periods of angles."""
 
     states: np.ndarray
     past: np.ndarray | None
+    lag: float
     times: np.ndarray
     periods: np.ndarray
 
@@ -87,6 +88,7 @@ def in_coordinates(system: CompiledSystem, entry: Peer) -> tuple[np.ndarray, Pla
     past = None
     if system.delayed:
         past = np.stack([states[:, slot] + 0.3 * stream.standard_normal(len(states)) for slot, _ in system.delayed], axis=1)
+    lag = float(system.lags()[0]) if system.delayed else 0.0
     forced = "phase" in system.components
     times = states[:, system.components.index("phase")] if forced else np.zeros(len(states))
     here, rates, periods = states, system.value(states, past=past), system.periods
@@ -100,7 +102,7 @@ def in_coordinates(system: CompiledSystem, entry: Peer) -> tuple[np.ndarray, Pla
             rates = np.stack([quantity.value(rates, parameters) for quantity in quantities], axis=1)
         else:
             rates = np.einsum("bij,bj->bi", slopes, rates)
-    return rates * entry.rate, Places(here, past, times, periods)
+    return rates * entry.rate, Places(here, past, lag, times, periods)
 
 
 def dysts_rates(name: str, definition: SystemDefinition, places: Places) -> np.ndarray | None:
@@ -112,6 +114,7 @@ def dysts_rates(name: str, definition: SystemDefinition, places: Places) -> np.n
     if definition.kind == "maps":
         return rows(model._rhs(*state, *values) for state in places.states)
     if places.past is not None:
+        assert model.tau == places.lag
         return rows(model._rhs(state[0], delayed[0], 0.0, *values) for state, delayed in zip(places.states, places.past, strict=True))
     return rows(model.rhs(state, time) for state, time in zip(places.states, places.times, strict=True))
 
@@ -127,8 +130,11 @@ def tsdynamics_rates(name: str, definition: SystemDefinition, places: Places) ->
     for index, (state, time) in enumerate(zip(places.states, places.times, strict=True)):
 
         def value(component: int, when: float | None = None, state: Any = state, time: float = time, index: int = index) -> float:
-            now = when is None or when == time
-            return float(state[component] if now or places.past is None else places.past[index, 0])
+            if when is None or when == time:
+                return float(state[component])
+            assert places.past is not None
+            assert float(when) == time - places.lag
+            return float(places.past[index, 0])
 
         found.append([float(rate) for rate in model._equations(value, float(time), **model.params.as_dict())])
     return rows(found)
