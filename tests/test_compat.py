@@ -35,7 +35,7 @@ NOT_HERE = {
         "GeometricBrownianMotion": "a stochastic differential equation",
         "DoubleWell": "a stochastic differential equation",
     },
-    "pynamicalsys": {"leonel map": "not written yet: y + eps*sin(x), then x + 1/abs(y)**gamma"},
+    "pynamicalsys": {"leonel map": "its turn 1/abs(y)**gamma diverges inside the chaotic sea"},
 }
 
 
