@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from chaosbench.catalogue import system_files
+from chaosbench.cli.exact_page import exact_data, exact_lines
 from chaosbench.dynamics.compile import compile_system
 from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.dynamics.parts import Known, Parameter, Peer, Variant
@@ -39,6 +40,7 @@ def system_data(definition: SystemDefinition) -> dict[str, Any]:
         "terms": {key: to_text(tree) for key, tree in (definition.terms or {}).items()},
         "equations": {name: to_text(tree) for name, tree in equations.items()},
         "latex": {name: latex(tree) for name, tree in equations.items()},
+        **exact_data(definition),
         "identity": definition.identity,
         "known": [
             plain(
@@ -76,6 +78,7 @@ def system_text(definition: SystemDefinition) -> str:
     lines.append("")
     lines += ["State"] + [f"  {entry.name:<10} {entry.meaning}" for entry in definition.state] + [""]
     lines += ["Parameters"] + [f"  {p.name:<10} {_value(p):<14} {p.meaning}{_range(p)}" for p in definition.parameters] + [""]
+    lines += exact_lines(definition)
     choice = choose(compile_system(definition))
     lines += ["Integrator", f"  {choice.name}: {choice.reason}", ""]
     facts = load_facts(definition)

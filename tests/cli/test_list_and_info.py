@@ -135,6 +135,48 @@ def test_info_shows_equations_parameters_published_and_measured_values_sources_a
     assert any(letter != "\u2800" for line in drawn for letter in line)
 
 
+def test_info_shows_what_holds_exactly(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "saddle.toml"
+    path.write_text(
+        """
+title = "A"
+summary = "B."
+[state]
+x = { meaning = "m" }
+v = { meaning = "m" }
+[parameters]
+a = { value = 4.0, meaning = "m" }
+[equations]
+x = "v"
+v = "a*x - x**3 - v"
+[initial]
+centre = [0, 0]
+[identities]
+divergence = "-1"
+[symmetries]
+turn = { x = "-x", v = "-v" }
+[balances]
+power = "v**2"
+[fixed_points]
+middle = { x = "0", v = "0" }
+right = { x = "sqrt(a)", v = "0" }
+"""
+    )
+    said = cli("info", path, "--no-picture").out
+    for line in (
+        "divergence     -1",
+        "x -> -x, v -> -v",
+        "the mean of v**2 is 0",
+        "rests at (x = 2, v = 0), 0 unstable directions",
+        "1 unstable direction\n",
+    ):
+        assert line in said
+    data = json.loads(cli("info", path, "--json", "--set", "a=-1").out)
+    assert data["fixed_points"]["right"] == {"expressions": {"x": "sqrt(a)", "v": "0"}, "value": None, "unstable": None}
+    assert data["fixed_points"]["middle"] == {"expressions": {"x": "0", "v": "0"}, "value": [0.0, 0.0], "unstable": 0}
+    assert (data["identities"], data["balances"], data["symmetries"]) == ({"divergence": "-1"}, {"power": "v**2"}, {"turn": {"x": "-x", "v": "-v"}})
+
+
 def test_published_values_are_marked_when_other_parameters_are_shown(cli: Cli) -> None:
     changed = cli("info", "henon", "--no-picture", "--set", "a=1.2").out
     assert "at the default parameters" in changed
