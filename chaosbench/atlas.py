@@ -26,6 +26,7 @@ from chaosbench.invariants._point_sets import points_of_system
 from chaosbench.invariants._regime import CHAOTIC, WITHOUT_ATTRACTOR, regime_of
 from chaosbench.invariants._transients import time_scale, transient_of
 from chaosbench.invariants._trials import PRECISION, Trial
+from chaosbench.timescale import middle_period
 
 Progress = Callable[[float, str], None]
 
@@ -183,8 +184,7 @@ def _facts(system: CompiledSystem, trials: list[Trial], extent: Attractor, seed:
     dimension, dimension_error = dimension_with_error(statistics)
     largest = float(statistics.mean[0])
     positive = int(np.count_nonzero(statistics.mean > zero_width(statistics)))
-    moving = np.isfinite(extent.periods)
-    period = float(np.median(extent.periods[moving])) if moving.any() else float("nan")
+    period = middle_period(extent.periods)
     regime = "metastable" if trial.escaping else regime_of(definition, statistics, at_rest=extent.at_rest)
     stiffness = extent.decay * period / (2.0 * np.pi)
     rates = exponents.rates[exponents.status == Status.OK]

@@ -44,6 +44,15 @@ def dominant_period(states: np.ndarray, dt: float) -> np.ndarray:
     return periods
 
 
+def middle_period(periods: np.ndarray) -> float:
+    """Return the median of `periods` that are not NaN, of an even number the upper one of the middle two; NaN if there is none.
+
+    A mean of the two would be a period that nothing has: half the components of a neuron repeat twice in a cycle of the others.
+    """
+    known = np.sort(periods[np.isfinite(periods)])
+    return float(known[len(known) // 2]) if known.size else float("nan")
+
+
 def embed_angles(states: np.ndarray, periods: np.ndarray) -> np.ndarray:
     """Return `states` (..., D) with each angle replaced in place by its cosine and sine (..., D + number of angles)."""
     if np.isnan(periods).all():
@@ -60,7 +69,7 @@ def embed_angles(states: np.ndarray, periods: np.ndarray) -> np.ndarray:
 
 
 def estimate_period(system: CompiledSystem, *, parameters: np.ndarray | None = None) -> float:
-    """Return the median over components of the dominant period of one trajectory of `system`; 1 for maps.
+    """Return the dominant period of one trajectory of `system`, the `middle_period` of its components; 1 for maps.
 
     Method: the sampling interval starts at a thousandth of |x| / |f(x)| and grows until the median period holds 20 samples or more and at least 40
     periods are covered; the first half of the last run is dropped as transient. Deterministic: seed 0, purpose "period".
@@ -111,7 +120,7 @@ def _look(system: CompiledSystem, initial: InitialState, parameters: np.ndarray 
             return None, Status(solution.status[0])
         half = embed_angles(solution.states[0, _SAMPLES // 2 :], system.periods)
         found = dominant_period(half, dt)
-        period = float(np.nanmedian(found)) if not np.isnan(found).all() else np.nan
+        period = middle_period(found)
         time += dt * _SAMPLES
         if np.isfinite(period) and 20 * dt <= period <= _SAMPLES * dt / 80:
             return Pilot(period, solution.states[0, -1], time), Status.OK

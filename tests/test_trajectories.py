@@ -11,7 +11,7 @@ from chaosbench.initial import draw_initial
 from chaosbench.integrators._choice import choose
 from chaosbench.integrators.base import InitialState
 from chaosbench.settling import on_attractor
-from chaosbench.timescale import dominant_period, embed_angles, estimate_period
+from chaosbench.timescale import dominant_period, embed_angles, estimate_period, middle_period
 from chaosbench.trajectories import simulate
 
 OSCILLATOR = {"x": "y", "y": "-x"}
@@ -187,3 +187,9 @@ def test_what_follows_an_anchor_is_a_trajectory_of_its_own(name: str) -> None:
 def test_an_anchor_is_a_sample() -> None:
     with pytest.raises(DatasetError, match="anchor = 5: must be the number of a sample, 0 to 4"):
         simulate(system("henon"), n_trajectories=1, n_samples=5, seed=1, anchor=5)
+
+
+def test_the_period_of_a_system_is_one_that_a_component_has():
+    assert middle_period(np.array([7.0, 14.0, np.nan])) == 14.0
+    assert middle_period(np.array([3.0, 1.0, 2.0])) == 2.0
+    assert np.isnan(middle_period(np.array([np.nan])))

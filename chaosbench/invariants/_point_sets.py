@@ -14,7 +14,7 @@ from chaosbench.integrators._choice import choose
 from chaosbench.invariants._transients import default_transient, time_scale
 from chaosbench.invariants.base import Samples
 from chaosbench.settling import on_attractor
-from chaosbench.timescale import dominant_period, embed_angles
+from chaosbench.timescale import dominant_period, embed_angles, middle_period
 
 _RUNS = 8
 _PER_PERIOD = 5
@@ -97,7 +97,7 @@ def points_of_samples(samples: Samples, duration: float | None) -> PointSet:
         states = states[:, : max(1, int(duration / (samples.dt * states.shape[0])))]
     embedded = embed_angles(states, np.asarray(samples.periods, dtype=np.float64))
     periods = dominant_period(embedded[0], samples.dt) if embedded.shape[1] >= 16 else np.array([np.nan])
-    period = float(np.nanmedian(periods)) if np.isfinite(periods).any() else samples.dt
+    period = middle_period(periods) if np.isfinite(periods).any() else samples.dt
     apart = int(np.ceil(_PERIODS_APART * period / samples.dt))
     return _prepared(embedded, apart, 0, {"dt": samples.dt, "duration": states.shape[0] * states.shape[1] * samples.dt})
 
