@@ -145,15 +145,9 @@ def _again(
 
 
 def _too_rough(definition: SystemDefinition, exponents: Exponents) -> bool:
-    """Whether lasting chaos of a flow or map is known to less than 3 % and more work would help."""
+    """Whether lasting chaos is known to less than 3 % and more work would help."""
     statistics = exponents.statistics
-    if (
-        definition.kind == "delays"
-        or definition.conservative
-        or statistics.mixed
-        or exponents.escaped
-        or not statistics.mean[0] > zero_width(statistics)[0]
-    ):
+    if definition.conservative or statistics.mixed or exponents.escaped or not statistics.mean[0] > zero_width(statistics)[0]:
         return False
     return bool(statistics.standard_error[0] > _LEAST * statistics.mean[0])
 
