@@ -75,6 +75,24 @@ def test_a_lattice_of_coupled_shifts_has_its_fourier_spectrum() -> None:
     assert found.value == pytest.approx(np.sort(modes)[::-1], abs=1e-3)
 
 
+def test_exponents_far_beyond_the_dimension_are_left_out_where_they_alone_cost() -> None:
+    # a ring with waves as in Lorenz 1996 and a viscosity that grows with the cell: the last exponents are near -300
+    damped = system_from(
+        {"x[i]": "(x[i+1] - x[i-2])*x[i-1] - (1 + nu[i])*x[i] + F"},
+        parameters={"F": 8.0, "nu": {"formula": "max(0, i - 13)*100", "shape": "N"}},
+        size={"N": 17},
+        initial={"centre": [8.0], "spread": 1.0},
+    )
+    found = measure("lyapunov_spectrum", compile_system(damped), duration=3_000)
+    whole = measure("lyapunov_spectrum", compile_system(damped), duration=3_000, options={"n_exponents": 17})
+    assert 4 < len(found.value) < 17
+    assert found.value.sum() < 0
+    assert whole.value[-1] < -250
+    assert found.value == pytest.approx(
+        whole.value[: len(found.value)], abs=4 * float(np.hypot(found.standard_error, whole.standard_error[: len(found.value)]).max())
+    )
+
+
 def test_henon_agrees_with_the_literature_and_its_sum_is_exact() -> None:
     found = measure("lyapunov_spectrum", compile_system(system("henon")), target_error=4e-4)
     assert accepted(found, [0.41922, -1.62319], 5e-4)
