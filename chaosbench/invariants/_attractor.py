@@ -15,9 +15,10 @@ from chaosbench.timescale import dominant_period, embed_angles
 _RUNS = 16
 _SAMPLES = 8192
 _SAMPLES_PER_PERIOD = 32
-_TRACES, _TRACES_OF_MANY, _MANY = 512, 64, 12
+_TRACES, _TRACES_OF_MANY, _MANY = 2048, 64, 12
 _STILL = 1e-6
 _JACOBIANS = 64
+_ROWS = 1024
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def _decay(system: CompiledSystem, states: np.ndarray) -> float:
 
 
 def _divergence(system: CompiledSystem, states: np.ndarray, dt: float, seed: int) -> tuple[float, float]:
-    """Mean trace of the Jacobian (maps: mean ln |det|) on 512 samples a trajectory, with its standard error; delays: of the present state.
+    """Mean trace of the Jacobian (maps: mean ln |det|) on 2048 samples a trajectory, with its standard error; delays: of the present state.
 
     Samples are drawn anew for each, not evenly spaced: those would keep step with a cycle, and so would orbits that run in phase.
     Above 12 dimensions 64 must do.
@@ -96,8 +97,8 @@ def _divergence(system: CompiledSystem, states: np.ndarray, dt: float, seed: int
         looked = [np.stack([spline(dt * rows[run] - lags[lag])[run, :, slot] for run in range(runs)]) for slot, lag in system.delayed]
         past = np.stack([values.ravel() for values in looked], axis=1)
     numbers = np.empty(len(seen))
-    for start in range(0, len(seen), 256):
-        part = slice(start, start + 256)
+    for start in range(0, len(seen), _ROWS):
+        part = slice(start, start + _ROWS)
         jacobians = system.jacobian(seen[part], past=None if past is None else past[part])
         numbers[part] = np.linalg.slogdet(jacobians)[1] if definition.kind == "maps" else np.trace(jacobians, axis1=1, axis2=2)
     statistics = block_mean(numbers.reshape(runs, wanted, 1))

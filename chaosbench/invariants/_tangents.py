@@ -17,7 +17,7 @@ from chaosbench.invariants._rounding import two_digits
 from chaosbench.kernels.tableau import Tableau
 from chaosbench.randomness import generator
 
-RTOL = 1e-5
+RTOL = 1e-8
 RTOL_ALONE = 1e-4
 RTOL_CONSERVATIVE = 1e-10
 RTOL_WITH_KINKS = (

@@ -9,18 +9,23 @@ from chaosbench.invariants._exponents import Exponents
 from chaosbench.invariants._kaplan_yorke import zero_width
 
 PRECISION = 0.004
+_UNBALANCED = 0.005
 _STICKY = 0.1  # orbits that stick to islands make exponents of conservative systems depend on the length of the run
 
 
 @dataclass(frozen=True)
 class Trial:
-    """The exponents after a transient, and the run that is to confirm them; lost: hardly an orbit lasted through ten transients."""
+    """The exponents after a transient, and the run that is to confirm them; lost: hardly an orbit lasted through ten transients.
+
+    divergence: mean rate of volume change and its standard error, measured apart.
+    """
 
     definition: SystemDefinition
     transient: float
     first: Exponents
     second: Exponents
     lost: bool
+    divergence: tuple[float, float]
 
     @property
     def distance(self) -> float:
@@ -51,10 +56,19 @@ class Trial:
         return self.first.settings["rtol"] is not None and not self.first.settings["neighbours"] and not self.first.settings["steps_per_lag"]
 
     @property
+    def balanced(self) -> bool:
+        """Whether all exponents of a flow sum to its mean divergence, within 4 standard errors and 0.5 % of the fastest."""
+        statistics, (value, error) = self.first.statistics, self.divergence
+        if not self.tangents_of_flow or len(statistics.mean) < self.definition.dimension or not np.isfinite(value):
+            return True
+        room = 4.0 * np.hypot(error, np.sqrt(max(0.0, float(statistics.covariance.sum())))) + _UNBALANCED * np.abs(statistics.mean).max()
+        return bool(abs(float(statistics.mean.sum()) - value) <= room + 0.5 * statistics.slack)
+
+    @property
     def sound(self) -> bool:
-        """Whether the second run confirms the first, whose orbits agree and have the zero exponent of a flow."""
+        """Whether the second run confirms the first, whose orbits agree, have the zero exponent of a flow and lose volume as fast as they should."""
         statistics = self.first.statistics
         nearest = int(np.argmin(np.abs(statistics.mean)))
         zero = np.abs(statistics.mean[nearest]) <= 4.0 * statistics.standard_error[nearest] + 0.5 * statistics.slack
         still = self.definition.kind == "maps" or statistics.mean[0] <= zero_width(statistics)[0]
-        return bool((zero or still) and self.distance <= 1.0 and not statistics.drifting and not statistics.mixed)
+        return bool((zero or still) and self.balanced and self.distance <= 1.0 and not statistics.drifting and not statistics.mixed)
