@@ -9,7 +9,7 @@ from chaosbench.dynamics.parts import Known, Parameter, Peer, StateVariable, Var
 from chaosbench.dynamics.symbols import PHASE, state_key
 from chaosbench.errors import DefinitionError
 from chaosbench.expressions.text import to_text
-from chaosbench.expressions.tree import Expression, Name, substitute
+from chaosbench.expressions.tree import Expression, Name, names_in, substitute
 
 
 def definition_from_data(data: Mapping[str, Any]) -> SystemDefinition:
@@ -57,12 +57,24 @@ def definition_to_data(definition: SystemDefinition) -> dict[str, Any]:
         data["equations"] = {state_key(entry): _text(equations[entry.name], forced) for entry in state}
     if definition.forcing_period is not None:
         data["forcing_period"] = to_text(definition.forcing_period)
-    if definition.terms:
-        data["terms"] = {key: to_text(tree) for key, tree in definition.terms.items()}
+    if terms := _terms_in_use(definition):
+        data["terms"] = {key: to_text(tree) for key, tree in terms.items()}
     if definition.size:
         data["size"] = dict([definition.size])
         data["boundary"] = definition.boundary
     return data
+
+
+def _terms_in_use(definition: SystemDefinition) -> dict[str, Expression]:
+    """Return the abbreviations that the equations as written need; everything else is written out."""
+    terms, wanted = definition.terms or {}, set[str]()
+    waiting = [name for tree in (definition.written or {}).values() for name in names_in(tree)]
+    while waiting:
+        name = waiting.pop()
+        for key in ({name, f"{name}[i]"} & set(terms)) - wanted:
+            wanted.add(key)
+            waiting += names_in(terms[key])
+    return {key: tree for key, tree in terms.items() if key in wanted}
 
 
 def _text(tree: Expression, forced: bool) -> str:

@@ -221,6 +221,9 @@ def test_a_term_serves_a_hamiltonian_and_balances():
     definition = system_from(hamiltonian="kinetic + q**2/2", state=["q", "p"], terms={"kinetic": "p**2/2"}, integrals={"twice": "2*kinetic + q**2"})
     assert definition.identity == system_from(hamiltonian="p**2/2 + q**2/2", state=["q", "p"]).identity
     assert to_text(definition.integrals["twice"]) == "2*(p**2/2) + q**2"
+    assert definition_from_data(definition_to_data(definition)).identity == definition.identity
+    only = system_from({"x": "v", "v": "-x"}, terms={"half": "v**2/2"}, integrals={"E": "half + x**2/2"})
+    assert definition_from_data(definition_to_data(only)).integrals == only.integrals
 
 
 def test_reading_loads_no_heavy_package(tmp_path):
