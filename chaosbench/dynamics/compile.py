@@ -13,7 +13,7 @@ from chaosbench.expressions.differentiate import tangent_tape
 from chaosbench.expressions.evaluate import evaluate, outputs_of
 from chaosbench.expressions.tape import Tape
 from chaosbench.expressions.trace import trace, trace_expressions
-from chaosbench.expressions.tree import Expression
+from chaosbench.expressions.tree import ZERO, Expression
 from chaosbench.expressions.unroll import unrolled
 from chaosbench.kernels.build import GrowthKernels, Kernels, PairKernels, TaylorKernels, build, build_growth, build_pair, build_taylor
 from chaosbench.kernels.tableau import Tableau
@@ -143,6 +143,16 @@ class CompiledSystem:
         if key not in self._kernels:
             tape = self.tangent_tape if columns else self.tape
             self._kernels[key] = build(tape, structure=self.definition.structure, tableau=tableau, columns=columns)
+        kernels: Kernels = self._kernels[key]
+        return kernels
+
+    def part_kernels(self, names: tuple[str, ...]) -> Kernels:
+        """Return the compiled right-hand side of the variables `names`, with a rate of 0 for all others."""
+        key = ("part", names)
+        if key not in self._kernels:
+            equations = {name: tree if name in names else ZERO for name, tree in self.definition.equations.items()}
+            structure = f"{self.definition.structure}: {', '.join(names)}"
+            self._kernels[key] = build(trace(equations, self.definition.scope), structure=structure)
         kernels: Kernels = self._kernels[key]
         return kernels
 
