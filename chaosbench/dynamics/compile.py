@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from chaosbench.dynamics.definition import SystemDefinition
+from chaosbench.dynamics.splitting import halves_of
 from chaosbench.errors import DefinitionError
 from chaosbench.expressions.differentiate import tangent_tape
 from chaosbench.expressions.evaluate import evaluate, outputs_of
@@ -145,6 +146,11 @@ class CompiledSystem:
             self._kernels[key] = build(tape, structure=self.definition.structure, tableau=tableau, columns=columns)
         kernels: Kernels = self._kernels[key]
         return kernels
+
+    @cached_property
+    def halves(self) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+        """The variables of two halves that move only each other, None if the equations do not split; see `splitting.halves_of`."""
+        return halves_of(self.definition)
 
     def part_kernels(self, names: tuple[str, ...]) -> Kernels:
         """Return the compiled right-hand side of the variables `names`, with a rate of 0 for all others."""

@@ -27,14 +27,15 @@ class Collocation(NamedTuple):
 
 
 class Gauss(Integrator):
-    """Collocation at the zeros of a Legendre polynomial, solved by repeated substitution until nothing changes; subclasses give `stages`.
+    """Collocation at the zeros of a Legendre polynomial, solved by repeated substitution until nothing changes; subclasses give `stages`
+    and `fraction`.
 
     Symplectic for every Hamiltonian, and every quadratic integral is kept to rounding. Sums are compensated. rtol and atol are ignored.
 
     Parameters
     ----------
-    step: the longest step, as in the splitting methods. None: a twentieth of 1 / |J| at the trajectory's own initial state, rounded down to a power
-        of two.
+    step: the longest step, as in the splitting methods. None: `fraction` of 1 / |J| at the trajectory's own initial state, rounded down to a power of
+        two.
 
     Error: of order step^order over a fixed time. Where substitution does not converge within 100 rounds the step is too coarse: status 1.
     """
@@ -43,6 +44,7 @@ class Gauss(Integrator):
     adaptive = False
     conserves = ("quadratic integrals", "symplectic form")
     stages: ClassVar[int]
+    fraction: ClassVar[float]
 
     def __init__(self, step: float | None = None) -> None:
         self.step = checked_step(step)
@@ -72,7 +74,7 @@ class Gauss(Integrator):
         kernels = system.kernels()
         address, _ = kernel_arrays(kernels)
         method = collocation(self.stages)
-        longest = longest_steps(request, self.step, _FRACTION)
+        longest = longest_steps(request, self.step, self.fraction)
 
         def task(first: int, beyond: int, stop: np.ndarray) -> None:
             """Solve one block of trajectories with working memory of its own."""
@@ -100,9 +102,6 @@ class Gauss(Integrator):
 
         run_blocks(task, request.lanes, request.threads, progress)
         return request.solution(times)
-
-
-_FRACTION = 0.05
 
 
 @cache

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from chaosbench.dynamics.foreign import FunctionSystem
-from chaosbench.dynamics.splitting import halves_of
 from chaosbench.errors import IntegrationError
 from chaosbench.integrators._equal_steps import checked_step, longest_steps
 from chaosbench.integrators._memory import starting_memory
@@ -56,11 +55,7 @@ class Splitting(Integrator):
         """Return why the equations do not split."""
         if isinstance(system, FunctionSystem):
             return "its right-hand side is a function, which does not say how it splits"
-        return (
-            None
-            if halves_of(system.definition)
-            else "its equations do not split into two halves that move only each other, as those of T(p) + V(q) do"
-        )
+        return None if system.halves else "its equations do not split into two halves that move only each other, as T(p) + V(q) does"
 
     def solve(
         self,
@@ -79,7 +74,7 @@ class Splitting(Integrator):
     ) -> Solution:
         """Solve all trajectories at `times`; see `Integrator.solve`. Raises IntegrationError for equations that do not split."""
         request = checked(self, system, initial, times, parameters, (rtol, atol), max_steps, threads, out)
-        halves = halves_of(system.definition)
+        halves = system.halves
         if halves is None:
             raise IntegrationError(f"{system.definition.name}: {self.unsupported(system)}; take a Gauss method, or one that chooses its steps")
         first, second = (system.part_kernels(half) for half in halves)
