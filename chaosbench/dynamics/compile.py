@@ -152,13 +152,14 @@ class CompiledSystem:
         """The variables of two halves that move only each other, None if the equations do not split; see `splitting.halves_of`."""
         return halves_of(self.definition)
 
-    def part_kernels(self, names: tuple[str, ...]) -> Kernels:
-        """Return the compiled right-hand side of the variables `names`, with a rate of 0 for all others."""
-        key = ("part", names)
+    def part_kernels(self, names: tuple[str, ...], columns: int = 0) -> Kernels:
+        """Return the compiled right-hand side of the variables `names`, with a rate of 0 for all others; `columns` tangents beside the state."""
+        key = ("part", names, columns)
         if key not in self._kernels:
             equations = {name: tree if name in names else ZERO for name, tree in self.definition.equations.items()}
             structure = f"{self.definition.structure}: {', '.join(names)}"
-            self._kernels[key] = build(trace(equations, self.definition.scope), structure=structure)
+            tape = trace(equations, self.definition.scope)
+            self._kernels[key] = build(tangent_tape(tape) if columns else tape, structure=structure, columns=columns)
         kernels: Kernels = self._kernels[key]
         return kernels
 
