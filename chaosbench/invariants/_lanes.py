@@ -78,10 +78,11 @@ class SplittingLane(Lane):
         self, system: CompiledSystem, weights: tuple[float, ...], state: np.ndarray, tangents: np.ndarray, parameters: np.ndarray, step: float
     ) -> None:
         super().__init__(system.dimension * (1 + len(tangents)), 2 * tangents.size * len(tangents))
-        if system.halves is None:
-            raise InvariantError(
-                f"{system.definition.name}: its equations do not split into two halves that move only each other; leave splitting out"
-            )
+        name = system.definition.name
+        if system.definition.kind != "flows" or system.halves is None:
+            raise InvariantError(f"{name}: is no flow whose equations split into two halves that move only each other; leave splitting out")
+        if not (np.isfinite(step) and step > 0.0):
+            raise InvariantError(f"splitting = {step!r}: is the longest step, finite and positive; correct it")
         self._kernels = [system.part_kernels(half, columns=len(tangents)) for half in system.halves]
         first, second = self._kernels
         address = np.array([first.value, second.value], dtype=np.int64)
