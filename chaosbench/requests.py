@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from inspect import signature
 
 import numpy as np
 
-from chaosbench.catalogue import load
+from chaosbench.catalogue import load, names
 from chaosbench.dynamics.compile import CompiledSystem, compile_system
 from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.errors import DatasetError, nearest
@@ -76,12 +77,23 @@ def checked_request(
     method = choice.integrator
     if definition.kind not in method.kinds:
         raise DatasetError(f"integrator {choice.name} takes {', '.join(method.kinds)}; {definition.name} is of kind {definition.kind}")
+    if (reason := method.unsupported(system)) is not None:
+        raise DatasetError(f"integrator {choice.name} cannot take {definition.name}: {reason}; leave integrator out for one that can")
     if definition.kind == "maps" and dt not in (None, 1, 1.0):
         raise DatasetError(f"dt = {dt!r}: a map is sampled once an iteration; leave dt out")
     step = dt if dt is not None else MAP_PERIOD if definition.kind == "maps" else _period(system) / SAMPLES_PER_PERIOD
     wait = default_transient(system) if transient is None else float(transient)
     tolerances = [usual if wish is None else wish for wish, usual in zip((rtol, atol), method.tolerances, strict=True)]
     return Request(system, method, choice.name, choice.reason, rows, int(n_samples), seed, float(step), wait, *tolerances)
+
+
+def with_step(integrator: str | None, step: float) -> Integrator:
+    """Return the integrator called `integrator` with a longest step; DatasetError where it chooses its steps itself."""
+    equal = [name for name in names("integrators") if "step" in signature(load("integrators", name)).parameters]
+    if integrator is None or (integrator in names("integrators") and integrator not in equal):
+        raise DatasetError(f"step = {step:g}: integrator {integrator or 'by default'} chooses its steps; those with equal steps: {', '.join(equal)}")
+    method: Integrator = load("integrators", integrator)(step=step)
+    return method
 
 
 def _chosen(integrator: str | Integrator | None, system: CompiledSystem) -> Choice:

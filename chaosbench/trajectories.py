@@ -59,6 +59,7 @@ def simulate(
     Returns
     -------
     xr.Dataset with state (trajectory, time, component), initial, parameters, status, trust_horizon, for delays history (trajectory, lag, component),
+    for systems with integrals integral_drift (trajectory, integral), the largest departure from the first sample's value over the samples,
     and the coordinate period (component), NaN where the component is no angle.
     Angles are stored wrapped into [0, period). A trajectory that failed is NaN from there on and its status says why.
 
@@ -135,6 +136,7 @@ def _dataset(
     anchor: int,
 ) -> xr.Dataset:
     definition = request.system.definition
+    drifts = _drifts(request, states)  # of the states as they were integrated, with angles not wrapped
     for index in np.flatnonzero(~np.isnan(request.system.periods)):
         period = request.system.periods[index]
         column = states[:, :, index]
@@ -155,6 +157,9 @@ def _dataset(
         "period": ("component", request.system.periods),  # of angles, which are stored wrapped; NaN for all others
         "parameter": np.array(definition.parameter_names, dtype=object),
     }
+    if drifts:
+        variables["integral_drift"] = (("trajectory", "integral"), np.stack(list(drifts.values()), axis=1))
+        coordinates["integral"] = np.array(list(drifts), dtype=object)
     if initial.history is not None and initial.lags is not None:
         variables["history"] = (("trajectory", "lag", "component"), initial.history)
         coordinates["lag"] = initial.lags
@@ -169,6 +174,21 @@ def _dataset(
         "platform": {"machine": platform.machine(), "libc": "-".join(platform.libc_ver())},
     }
     return xr.Dataset(variables, coordinates, {"chaosbench": canonical_json(provenance)})
+
+
+def _drifts(request: Request, states: np.ndarray) -> dict[str, np.ndarray]:
+    """Return for every integral of motion how far it ever is from where it started (B,), over the samples before a failure."""
+    found = {}
+    runs = len(states)
+    for name, tree in (request.system.definition.integrals or {}).items():
+        quantity = request.system.quantity(tree)
+        drift = np.zeros(runs)
+        for b in range(runs):
+            with np.errstate(all="ignore"):
+                values = quantity.value(states[b], request.rows[b])
+            drift[b] = np.nanmax(np.abs(values - values[0])) if np.isfinite(values[0]) else np.nan
+        found[name] = drift
+    return found
 
 
 def _silent(fraction: float, sentence: str) -> None:

@@ -29,6 +29,7 @@ def generate(
         list[str] | None, typer.Option("--set", metavar="NAME=NUMBER", help="Parameter or size, e.g. --set rho=30; may be repeated.")
     ] = None,
     integrator: Annotated[str | None, typer.Option(metavar="NAME", help="Integrator; default chosen by kind.")] = None,
+    step: Annotated[float | None, typer.Option(metavar="TIME", help="Longest step of an integrator with equal steps.")] = None,
     rtol: Annotated[float | None, typer.Option(metavar="X", help="Relative error per step; default the integrator's, 1e-9 for most.")] = None,
     atol: Annotated[float | None, typer.Option(metavar="X", help="Absolute error per step; default the integrator's, 1e-12 for most.")] = None,
     certify: Annotated[bool, typer.Option("--certify", help="Integrate twice and store how long each trajectory can be trusted.")] = False,
@@ -42,6 +43,7 @@ def generate(
     """
     from chaosbench.dynamics.reader import system
     from chaosbench.generation import generate as run
+    from chaosbench.requests import with_step
     from chaosbench.seals import recipe
 
     definition = system(name, settings(set_ or []))
@@ -55,7 +57,7 @@ def generate(
             seed=seed,
             dt=dt,
             transient=transient,
-            integrator=integrator,
+            integrator=integrator if step is None else with_step(integrator, step),
             rtol=rtol,
             atol=atol,
             certify=certify,

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from chaosbench.dynamics.definition import SystemDefinition
+from chaosbench.dynamics.splitting import halves_of
 from chaosbench.errors import DefinitionError
 from chaosbench.expressions.differentiate import tangent_tape
 from chaosbench.expressions.evaluate import evaluate, outputs_of
 from chaosbench.expressions.tape import Tape
 from chaosbench.expressions.trace import trace, trace_expressions
-from chaosbench.expressions.tree import Expression
+from chaosbench.expressions.tree import ZERO, Expression
 from chaosbench.expressions.unroll import unrolled
 from chaosbench.kernels.build import GrowthKernels, Kernels, PairKernels, TaylorKernels, build, build_growth, build_pair, build_taylor
 from chaosbench.kernels.tableau import Tableau
@@ -143,6 +144,22 @@ class CompiledSystem:
         if key not in self._kernels:
             tape = self.tangent_tape if columns else self.tape
             self._kernels[key] = build(tape, structure=self.definition.structure, tableau=tableau, columns=columns)
+        kernels: Kernels = self._kernels[key]
+        return kernels
+
+    @cached_property
+    def halves(self) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+        """The variables of two halves that move only each other, None if the equations do not split; see `splitting.halves_of`."""
+        return halves_of(self.definition)
+
+    def part_kernels(self, names: tuple[str, ...], columns: int = 0) -> Kernels:
+        """Return the compiled right-hand side of the variables `names`, with a rate of 0 for all others; `columns` tangents beside the state."""
+        key = ("part", names, columns)
+        if key not in self._kernels:
+            equations = {name: tree if name in names else ZERO for name, tree in self.definition.equations.items()}
+            structure = f"{self.definition.structure}: {', '.join(names)}"
+            tape = trace(equations, self.definition.scope)
+            self._kernels[key] = build(tangent_tape(tape) if columns else tape, structure=structure, columns=columns)
         kernels: Kernels = self._kernels[key]
         return kernels
 

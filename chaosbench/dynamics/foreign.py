@@ -66,6 +66,11 @@ class FunctionSystem(CompiledSystem):
         self._refuse("no tape, hence no tangent, Jacobian, Taylor series or extended precision")
 
     @property
+    def halves(self) -> NoReturn:
+        """Refused: a function does not say which variables move which."""
+        self._refuse("no halves that move each other")
+
+    @property
     def dimension(self) -> int:
         """D."""
         return self.definition.dimension

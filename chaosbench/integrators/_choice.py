@@ -50,6 +50,7 @@ def choose(system: "CompiledSystem") -> Choice:
     foreign = isinstance(system, FunctionSystem)
     able = [(name, catalogue.load("integrators", name)) for name in supporting(kind)]
     able = [(name, method) for name, method in able if not method.reference and not (foreign and method.needs_equations)]
+    able = [(name, method) for name, method in able if method.unsupported(system) is None]
     explicit = sorted((entry for entry in able if not entry[1].implicit), key=lambda entry: not entry[1].adaptive)
     implicit = [entry for entry in able if entry[1].implicit]
     if not able:

@@ -110,6 +110,11 @@ class Integrator(ABC):
         """What this instance was made with beyond the default, by name; part of every recipe."""
         return {}
 
+    @classmethod
+    def unsupported(cls, system: "CompiledSystem") -> str | None:
+        """Return why this method cannot solve `system`, though it is of a kind it solves; None if it can."""
+        return None
+
     @abstractmethod
     def solve(
         self,

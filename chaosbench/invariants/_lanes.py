@@ -5,9 +5,11 @@ from scipy.interpolate import CubicSpline
 
 from chaosbench.dynamics.compile import CompiledSystem
 from chaosbench.errors import InvariantError
+from chaosbench.integrators._splitting import stage_lengths
 from chaosbench.integrators.base import InitialState, Status
 from chaosbench.invariants._carrier import Carrier
 from chaosbench.invariants._delay_tangent_drivers import delay_growth
+from chaosbench.invariants._splitting_growth_drivers import split_growth
 from chaosbench.invariants._tangent_drivers import flow_growth, map_growth
 from chaosbench.kernels.build import Kernels
 from chaosbench.kernels.tableau import Tableau
@@ -67,6 +69,30 @@ class FlowLane(Lane):
 
     def _carry(self, interval: float, per_record: int, logs: np.ndarray, stop: np.ndarray) -> int:
         return int(flow_growth(self._address, *self._sizes, self._buffers, float(interval), per_record, logs, self.counts, stop))
+
+
+class SplittingLane(Lane):
+    """A flow in two halves that move each other: equal steps of a splitting method and their exact derivative."""
+
+    def __init__(
+        self, system: CompiledSystem, weights: tuple[float, ...], state: np.ndarray, tangents: np.ndarray, parameters: np.ndarray, step: float
+    ) -> None:
+        super().__init__(system.dimension * (1 + len(tangents)), 2 * tangents.size * len(tangents))
+        name = system.definition.name
+        if system.definition.kind != "flows" or system.halves is None:
+            raise InvariantError(f"{name}: is no flow whose equations split into two halves that move only each other; leave splitting out")
+        if not (np.isfinite(step) and step > 0.0):
+            raise InvariantError(f"splitting = {step!r}: is the longest step, finite and positive; correct it")
+        self._kernels = [system.part_kernels(half, columns=len(tangents)) for half in system.halves]
+        first, second = self._kernels
+        address = np.array([first.value, second.value], dtype=np.int64)
+        self._sizes = (address, stage_lengths(weights), np.asarray(system.periods, dtype=np.float64), float(step))
+        larger = max(self._kernels, key=lambda kernels: kernels.work_size)
+        self._buffers = _buffers(larger, np.concatenate([state, tangents.ravel()]), parameters, [0.0, 0.0, 0.0], 1, 1)
+        self._lost = np.zeros(first.size)
+
+    def _carry(self, interval: float, per_record: int, logs: np.ndarray, stop: np.ndarray) -> int:
+        return int(split_growth(*self._sizes, self._buffers, self._lost, float(interval), per_record, logs, self.counts, stop))
 
 
 class MapLane(Lane):

@@ -34,7 +34,8 @@ class Options:
     to pass the Kaplan-Yorke dimension. starts: independent orbits. rtol: error
     per step of the orbit (None: by the target, see `measure_exponents`). transient: time before measuring (None: the definition's default).
     steps_per_lag: delays, None means until the local error is below rtol. neighbours: carry displaced orbits in the place of tangents; None means
-    where the right-hand side of a flow jumps; distance: of these, relative. nats: ln of the ratio of fastest and slowest column between
+    where the right-hand side of a flow jumps; distance: of these, relative. splitting: longest step of a splitting method in the place of steps with
+    error control, for flows that split: its tangents are symplectic. nats: ln of the ratio of fastest and slowest column between
     orthonormalisations. work_limit: `TangentRun.work` after which the run ends as "short" (1e10 is about 20 s of one core).
     """
 
@@ -45,6 +46,7 @@ class Options:
     steps_per_lag: int | None = None
     neighbours: bool | None = None
     distance: float = DISTANCE
+    splitting: float | None = None
     nats: float = 4.0
     work_limit: float = 1e10
     threads: int | None = None
@@ -153,7 +155,16 @@ def _pilot(
     if options.neighbours:
         run = NeighbourRun(system, initial, columns=columns, seed=seed, distance=options.distance, threads=options.threads)
     else:
-        run = TangentRun(system, initial, columns=columns, seed=seed, rtol=options.rtol, steps_per_lag=steps, threads=options.threads)
+        run = TangentRun(
+            system,
+            initial,
+            columns=columns,
+            seed=seed,
+            rtol=options.rtol,
+            steps_per_lag=steps,
+            splitting=options.splitting,
+            threads=options.threads,
+        )
     first = interval or _first_interval(system, initial, steps)
     run.advance(1, interval=first, per_record=_PILOT)
     rates = run.advance(1, interval=first, per_record=_PILOT)[:, 0] / (_PILOT * run.time_of(first))

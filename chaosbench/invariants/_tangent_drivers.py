@@ -27,7 +27,7 @@ _FEW = 64
 
 
 @driver
-def _wrap(state: np.ndarray, periods: np.ndarray) -> None:
+def wrap(state: np.ndarray, periods: np.ndarray) -> None:
     """Bring every angle into [0, period)."""
     for i in range(periods.size):
         if periods[i] > 0.0:
@@ -136,7 +136,7 @@ def flow_growth(
                 again = False
                 wanted = step * factor if pieces > 1.0 else max(wanted, step * factor)
                 left = left - step if pieces > 1.0 else 0.0
-            _wrap(state, periods)
+            wrap(state, periods)
             orthonormalise_columns(state, dimension, scratch, ones, triangle)
             for k in range(total.size):
                 total[k] += np.log(triangle[k, k])
@@ -174,7 +174,7 @@ def map_growth(
             counts[0] += interval
             if escaped(state, dimension):
                 return BLOW_UP
-            _wrap(state, periods)
+            wrap(state, periods)
             orthonormalise_columns(state, dimension, scratch, ones, triangle)
             for k in range(total.size):
                 total[k] += np.log(triangle[k, k])

@@ -8,11 +8,12 @@ from chaosbench.catalogue import load, names
 from chaosbench.dynamics.compile import CompiledSystem
 from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.errors import InvariantError
+from chaosbench.integrators._splitting import Splitting
 from chaosbench.integrators._threads import all_cores, run_blocks
 from chaosbench.integrators.base import InitialState, Status
 from chaosbench.invariants._carrier import Carrier
 from chaosbench.invariants._lane_blocks import LANES, LaneBlock, fits, taylor_order
-from chaosbench.invariants._lanes import DelayLane, FlowLane, MapLane
+from chaosbench.invariants._lanes import DelayLane, FlowLane, MapLane, SplittingLane
 from chaosbench.invariants._rounding import two_digits
 from chaosbench.kernels.tableau import Tableau
 from chaosbench.randomness import generator
@@ -43,7 +44,8 @@ class TangentRun:
     """B orbits of a system with K tangent columns each, carried on in pieces by `advance`.
 
     initial: where the orbits start, on the attractor. columns: K <= D (delays: any number). seed: of the starting tangents. rtol: error per step
-    (atol is a tenth of rtol times the size of the smallest component). steps_per_lag: m, fixed steps in the longest lag (delays). parameters (B, P).
+    (atol is a tenth of rtol times the size of the smallest component). steps_per_lag: m, fixed steps in the longest lag (delays). splitting: longest
+    step of the splitting method of highest order, in the place of steps with error control (flows that split). parameters (B, P).
     Orbits run on threads; results depend neither on how many nor on which orbits run side by side.
 
     method: in words. in_lanes: whether orbits run eight at a time, a flow's by Taylor series of `order`, for which `rtol` bounds the last term.
@@ -58,6 +60,7 @@ class TangentRun:
         seed: int,
         rtol: float | None = None,
         steps_per_lag: int = 0,
+        splitting: float | None = None,
         parameters: np.ndarray | None = None,
         threads: int | None = None,
     ) -> None:
@@ -66,7 +69,7 @@ class TangentRun:
             raise InvariantError(f"{definition.name}: columns = {columns!r}; a {dimension}-dimensional system has 1 to {dimension} exponents")
         kinks = definition.kind == "flows" and not system.tape.smooth
         self.rtol = rtol or (RTOL_CONSERVATIVE if definition.conservative else RTOL_WITH_KINKS if kinks else RTOL)
-        self.in_lanes = fits(system, columns, self.rtol)
+        self.in_lanes = splitting is None and fits(system, columns, self.rtol)
         self.loosest = RTOL_WITH_KINKS if kinks else 1.0
         if not (self.in_lanes or rtol or definition.conservative or kinks):
             self.rtol = RTOL_ALONE
@@ -76,7 +79,7 @@ class TangentRun:
         self.steps_per_lag = steps_per_lag
         self._threads = threads or all_cores()
         self.order = 0
-        self.adaptive = definition.kind == "flows"
+        self.adaptive = definition.kind == "flows" and splitting is None
         self._passed = 0.0
         rows = np.broadcast_to(system.parameter_values if parameters is None else parameters, (runs, system.n_parameters))
         tangents = np.stack([directions(definition, seed, b, columns, dimension) for b in range(runs)])
@@ -87,6 +90,12 @@ class TangentRun:
             for first in range(0, runs, LANES):
                 part = slice(first, first + LANES)
                 self._carriers.append(LaneBlock(system, initial.states[part], tangents[part], rows[part], self.rtol, self.atol))
+            return
+        if splitting is not None:
+            method = _splitting_method()
+            self.method, self.rtol, self.atol = f"splitting of order {method.order}, step {splitting:g}", 0.0, 0.0
+            for b in range(runs):
+                self._carriers.append(SplittingLane(system, method.weights, initial.states[b], tangents[b], rows[b], splitting))
             return
         tableau = tangent_tableau(definition.conservative)
         self.method = tableau.name if definition.kind != "maps" else "iterated map"
@@ -175,6 +184,12 @@ def tangent_tableau(conservative: bool) -> Tableau:
         raise InvariantError("no integrator in the catalogue has a tableau; tangents need a Runge-Kutta method")
     chosen: Tableau = tableaus[-1 if conservative else 0]
     return chosen
+
+
+def _splitting_method() -> type[Splitting]:
+    """Return the splitting method of highest order."""
+    methods = [method for method in (load("integrators", name) for name in names("integrators")) if issubclass(method, Splitting)]
+    return max(methods, key=lambda method: method.order)
 
 
 def directions(definition: SystemDefinition, seed: int, b: int, columns: int, dimension: int) -> np.ndarray:

@@ -25,7 +25,8 @@ def test_methods_of_different_order_agree_on_every_system(name: str) -> None:
     initial = draw_initial(system, seed=3, n=2)
     facts = load_facts(system.definition)
     times = np.linspace(0.0, 1.0 if facts is None or facts.lyapunov_time is None else min(1.0, 5.0 * facts.lyapunov_time), 11)
-    solutions = [load("integrators", method)().solve(system, initial, times, rtol=1e-10, atol=1e-10) for method in supporting(system.definition.kind)]
+    methods = [load("integrators", method) for method in supporting(system.definition.kind)]
+    solutions = [method().solve(system, initial, times, rtol=1e-10, atol=1e-10) for method in methods if method.unsupported(system) is None]
     solved = [solution for solution in solutions if not (solution.status == Status.STIFF).any()]
     assert len(solved) > 1
     for one, other in pairwise(solved):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from chaosbench.dynamics.compile import CompiledSystem, compile_system
-from chaosbench.dynamics.reader import system_from
+from chaosbench.dynamics.reader import system, system_from
 from chaosbench.errors import InvariantError
+from chaosbench.initial import draw_initial
 from chaosbench.integrators.base import InitialState, Status
 from chaosbench.invariants._tangents import TangentRun, log_growth
 
@@ -115,3 +116,25 @@ def test_parameters_differ_between_orbits() -> None:
 def test_columns_that_cannot_be_are_refused(columns: int) -> None:
     with pytest.raises(InvariantError, match="1 to 3"):
         TangentRun(compiled(LORENZ), STARTS, columns=columns, seed=0)
+
+
+def test_tangents_of_a_splitting_method_are_symplectic_and_agree_with_the_usual_ones() -> None:
+    compiled = compile_system(system("henon_heiles"))
+    initial = draw_initial(compiled, seed=0, n=2)
+    usual = TangentRun(compiled, initial, columns=4, seed=0, rtol=1e-12)
+    split = TangentRun(compiled, initial, columns=4, seed=0, splitting=0.02)
+    logs = [run.advance(4, interval=2.5) for run in (usual, split)]
+    assert logs[0] == pytest.approx(logs[1], abs=1e-6)
+    long = split.advance(1, interval=2.5, per_record=2000)[:, 0]
+    assert long.sum(axis=1) == pytest.approx([0.0, 0.0], abs=1e-9)
+    assert long[:, 0] + long[:, 3] == pytest.approx([0.0, 0.0], abs=10.0)  # of 200; exact but for where the columns started
+    assert "splitting of order 8, step 0.02" in split.method
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "said"), [("lorenz63", 0.1, "no flow whose equations split"), ("henon", 0.1, "no flow"), ("henon_heiles", -1.0, "longest step")]
+)
+def test_a_splitting_that_cannot_be_is_refused(name: str, step: float, said: str) -> None:
+    compiled = compile_system(system(name))
+    with pytest.raises(InvariantError, match=said):
+        TangentRun(compiled, draw_initial(compiled, seed=0, n=1), columns=2, seed=0, splitting=step)
