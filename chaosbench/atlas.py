@@ -64,10 +64,13 @@ def measure(
     for longer in _LONGER:
         transient = transient_of(system, period) * longer
         rtol = trials[0].first.settings["rtol"] * _TIGHTER ** (2 * len(trials)) if trials and trials[0].tangents_of_flow else None
+        accuracy = rtol, 2 ** len(trials) * trials[0].first.settings["steps_per_lag"] if trials else 0
         try:
-            first = _exponents(system, seed, transient, period, rtol, effort, threads, lambda fraction, text: report(0.05 + 0.6 * fraction, text))
+            first = _exponents(
+                system, seed, transient, period, (rtol, steps), effort, threads, lambda fraction, text: report(0.05 + 0.6 * fraction, text)
+            )
             if effort == 1.0 and _too_rough(definition, first):
-                first = _exponents(system, seed, transient, period, rtol, _MORE_WORK, threads, report)
+                first = _exponents(system, seed, transient, period, accuracy, _MORE_WORK, threads, report)
             if trials and not trials[-1].escaping and (first.status == Status.STEP_UNDERFLOW).any():
                 break  # too tight: near removable singularities series lose digits
         except DatasetError:  # hardly an orbit lasts through ten transients
@@ -107,12 +110,22 @@ def facts_of(definition: SystemDefinition, *, progress: Progress | None = None) 
 
 
 def _exponents(
-    system: CompiledSystem, seed: int, transient: float, period: float, rtol: float | None, effort: float, threads: int | None, report: Progress
+    system: CompiledSystem,
+    seed: int,
+    transient: float,
+    period: float,
+    accuracy: tuple[float | None, int],
+    effort: float,
+    threads: int | None,
+    report: Progress,
 ) -> Exponents:
+    """Measure after `transient`; accuracy: tolerance and steps in the longest lag, None and 0 for what is usual."""
+    rtol, steps = accuracy
     precision = precision_of(system.definition) / np.sqrt(min(effort, 1.0))
     options = Options(
         transient=transient,
         rtol=rtol and max(rtol, _TIGHTEST),
+        steps_per_lag=steps or None,
         work_limit=effort * (_WORK_OF_MANY if system.dimension > _MANY else _WORK_LIMIT),
         threads=threads,
     )
