@@ -66,9 +66,7 @@ def measure(
         rtol = trials[0].first.settings["rtol"] * _TIGHTER ** (2 * len(trials)) if trials and trials[0].tangents_of_flow else None
         accuracy = rtol, 2 ** len(trials) * trials[0].first.settings["steps_per_lag"] if trials else 0
         try:
-            first = _exponents(
-                system, seed, transient, period, (rtol, steps), effort, threads, lambda fraction, text: report(0.05 + 0.6 * fraction, text)
-            )
+            first = _exponents(system, seed, transient, period, accuracy, effort, threads, lambda done, text: report(0.05 + 0.6 * done, text))
             if effort == 1.0 and _too_rough(definition, first):
                 first = _exponents(system, seed, transient, period, accuracy, _MORE_WORK, threads, report)
             if trials and not trials[-1].escaping and (first.status == Status.STEP_UNDERFLOW).any():
