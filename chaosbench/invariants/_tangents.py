@@ -193,10 +193,20 @@ def _splitting_method() -> type[Splitting]:
 
 
 def directions(definition: SystemDefinition, seed: int, b: int, columns: int, dimension: int) -> np.ndarray:
-    """Return the tangents (K, D) that orbit b starts with: orthonormal, of a delay system random."""
+    """Return the tangents (K, D) that orbit b starts with: orthonormal, of a delay system random.
+
+    All D of a Hamiltonian system start as an orthonormal symplectic basis, the conjugate of column k at place D - k + 1. Orthonormalisation keeps it
+    one (the factor R of a symplectic matrix is symplectic then), so that the growth of the two adds up to 0 at every time, not only in the mean.
+    """
     stream = generator(seed, "tangents", definition.identity, b)
     if definition.kind == "delays":
         return stream.standard_normal((columns, dimension))
+    if definition.hamiltonian is not None and definition.forcing_period is None and columns == dimension:
+        half = dimension // 2
+        unitary = np.linalg.qr(stream.standard_normal((half, half)) + 1j * stream.standard_normal((half, half)))[0]
+        first = np.concatenate([unitary.real, unitary.imag])
+        conjugate = np.concatenate([-unitary.imag, unitary.real])
+        return np.ascontiguousarray(np.concatenate([first, conjugate[:, ::-1]], axis=1).T)
     return np.asarray(np.linalg.qr(stream.standard_normal((dimension, dimension)))[0][:columns])
 
 

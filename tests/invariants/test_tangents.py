@@ -8,7 +8,7 @@ from chaosbench.dynamics.reader import system, system_from
 from chaosbench.errors import InvariantError
 from chaosbench.initial import draw_initial
 from chaosbench.integrators.base import InitialState, Status
-from chaosbench.invariants._tangents import TangentRun, log_growth
+from chaosbench.invariants._tangents import TangentRun, directions, log_growth
 
 LORENZ = {"x": "10*(y - x)", "y": "x*(28 - z) - y", "z": "x*y - 8*z/3"}
 STARTS = InitialState(np.array([[1.0, 1.0, 20.0], [2.0, 1.0, 21.0], [-3.0, -4.0, 25.0]]))
@@ -126,9 +126,19 @@ def test_tangents_of_a_splitting_method_are_symplectic_and_agree_with_the_usual_
     logs = [run.advance(4, interval=2.5) for run in (usual, split)]
     assert logs[0] == pytest.approx(logs[1], abs=1e-6)
     long = split.advance(1, interval=2.5, per_record=2000)[:, 0]
-    assert long.sum(axis=1) == pytest.approx([0.0, 0.0], abs=1e-9)
-    assert long[:, 0] + long[:, 3] == pytest.approx([0.0, 0.0], abs=10.0)  # of 200; exact but for where the columns started
+    assert long[:, :2].min() > -20.0
+    assert long[:, :2] == pytest.approx(-long[:, :1:-1], abs=1e-9)  # conjugate columns, at every time
     assert "splitting of order 8, step 0.02" in split.method
+
+
+def test_all_columns_of_a_hamiltonian_system_start_and_stay_conjugate() -> None:
+    compiled = compile_system(system("henon_heiles"))
+    start = directions(compiled.definition, 0, 3, 4, 4)
+    form = np.block([[np.zeros((2, 2)), np.eye(2)], [-np.eye(2), np.zeros((2, 2))]])
+    assert start @ start.T == pytest.approx(np.eye(4), abs=1e-14)
+    assert np.abs(start @ form @ start.T) == pytest.approx(np.eye(4)[::-1], abs=1e-14)
+    logs = TangentRun(compiled, draw_initial(compiled, seed=0, n=2), columns=4, seed=0).advance(5, interval=3.0, per_record=20)
+    assert logs == pytest.approx(-logs[..., ::-1], abs=1e-6)
 
 
 @pytest.mark.parametrize(
