@@ -31,7 +31,7 @@ from chaosbench.timescale import middle_period
 Progress = Callable[[float, str], None]
 
 PRECISION_OF_MAPS, PRECISION_OF_MANY, _MANY = 0.001, 0.01, 12
-_OF_TOLERANCE = 0.8
+_OF_TOLERANCE, _OF_TOLERANCE_OF_MANY = 0.8, 0.1
 _LEAST, _MORE_WORK = 0.03, 4.0
 _SLOWEST = 0.1
 _WORK_LIMIT, _WORK_OF_MANY = 2.5e9, 1e9
@@ -63,7 +63,7 @@ def measure(
     trials: list[Trial] = []
     for longer in _LONGER:
         transient = transient_of(system, period) * longer
-        rtol = trials[0].first.settings["rtol"] * _TIGHTER ** (2 * len(trials)) if trials and trials[0].tangents_of_flow else None
+        rtol = _tighter(trials)
         accuracy = rtol, 2 ** len(trials) * trials[0].first.settings["steps_per_lag"] if trials else 0
         try:
             first = _exponents(system, seed, transient, period, accuracy, effort, threads, lambda done, text: report(0.05 + 0.6 * done, text))
@@ -105,6 +105,15 @@ def facts_of(definition: SystemDefinition, *, progress: Progress | None = None) 
     facts = measure(definition, progress=progress)
     save_facts(facts)
     return facts
+
+
+def _tighter(trials: list[Trial]) -> float | None:
+    """Return the tolerance of the next trial: a hundredth of the last, a tenth where Runge-Kutta steps pay dearly for it; None without one."""
+    if not trials or not trials[0].tangents_of_flow:
+        return None
+    settings = trials[0].first.settings
+    per_trial = 2 if settings["steps_between_orthonormalisations"] is not None else 1
+    return float(settings["rtol"]) * _TIGHTER ** (per_trial * len(trials))
 
 
 def _exponents(
@@ -174,7 +183,8 @@ def precision_of(definition: SystemDefinition) -> float:
         here = all(values[name] == value for name, value in {**(known.parameters or {}), **(known.size or {})}.items())
         if known.quantity.endswith(("_spectrum", "_exponent")) and here:
             value, tolerance = (float(np.ravel(numbers)[0]) for numbers in (known.value, known.tolerance))
-            precision = min(precision, _OF_TOLERANCE * tolerance / abs(value)) if value and tolerance else precision
+            share = _OF_TOLERANCE_OF_MANY if definition.dimension > _MANY else _OF_TOLERANCE
+            precision = min(precision, share * tolerance / abs(value)) if value and tolerance else precision
     return precision
 
 

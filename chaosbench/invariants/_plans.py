@@ -12,7 +12,7 @@ from chaosbench.invariants._block_error import BlockMean
 from chaosbench.invariants._kaplan_yorke import kaplan_yorke
 from chaosbench.invariants._neighbours import DISTANCE, NeighbourRun
 from chaosbench.invariants._rounding import two_digits
-from chaosbench.invariants._tangents import RTOL, TangentRun, slope
+from chaosbench.invariants._tangents import TangentRun, slope
 from chaosbench.invariants._transients import time_scale
 
 FULL_SPECTRUM = 64
@@ -83,7 +83,7 @@ class Plan:
         """Return the rtol at which the bias is a tenth of the target, the run's own for maps and delays, whose steps are not chosen by it.
 
         Where the sum of a flow's exponents is known, it is off by rtol times the largest rate times 0.02 at most in lanes (Chua's circuit; smooth
-        flows a tenth of that), and 0.5 with a Runge-Kutta pair (Lorenz 1996). Never looser than RTOL: that would save no time, and steps in lanes
+        flows a tenth of that), and 0.5 with a Runge-Kutta pair (Lorenz 1996). Never looser than it began: that would save no time, and steps in lanes
         follow the orbit alone, so that the fastest contraction of spikes is off by more: 29.14 came out as 29.47 at 1e-3 and 28.74 at 1e-5 (excitable
         cell), the zero exponent of hyper_qi as -0.04(1) and -0.01(1) of 12.5. Conservative systems keep their own at least, for the sake of their
         integrals, and flows with kinks for that of their tangents.
@@ -93,7 +93,7 @@ class Plan:
         bias = error_of(BlockMean(self.exponents, off, np.diag(off**2), 1, "bias", True, False, False))
         if not self.run.adaptive or not bias > 0:
             return self.run.rtol
-        loosest = self.run.rtol if conservative or not self.run.in_lanes else min(RTOL, self.run.loosest)
+        loosest = self.run.rtol if conservative or not self.run.in_lanes else self.run.loosest
         return two_digits(min(max(self.run.rtol * _TENTH * target_error / bias, _TIGHTEST), loosest))
 
 

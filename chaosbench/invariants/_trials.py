@@ -65,10 +65,19 @@ class Trial:
         return bool(abs(float(statistics.mean.sum()) - value) <= room + 0.5 * statistics.slack)
 
     @property
+    def lasting(self) -> bool:
+        """Whether the largest exponents agree within 3 joint standard errors: one orbit of sixteen that came to rest in ten transients shows."""
+        one, other = self.first.statistics, self.second.statistics
+        apart = abs(float(one.mean[0] - other.mean[0]))
+        error = float(np.hypot(one.standard_error[0], other.standard_error[0]))
+        chaotic = one.mean[0] > zero_width(one)[0] and not self.definition.conservative
+        return not chaotic or apart <= max(3.0 * error, PRECISION * abs(float(one.mean[0])))
+
+    @property
     def sound(self) -> bool:
         """Whether the second run confirms the first, whose orbits agree, have the zero exponent of a flow and lose volume as fast as they should."""
         statistics = self.first.statistics
         nearest = int(np.argmin(np.abs(statistics.mean)))
         zero = np.abs(statistics.mean[nearest]) <= 4.0 * statistics.standard_error[nearest] + 0.5 * statistics.slack
         still = self.definition.kind == "maps" or statistics.mean[0] <= zero_width(statistics)[0]
-        return bool((zero or still) and self.balanced and self.distance <= 1.0 and not statistics.drifting and not statistics.mixed)
+        return bool((zero or still) and self.balanced and self.lasting and self.distance <= 1.0 and not statistics.drifting and not statistics.mixed)
