@@ -67,7 +67,8 @@ def measure(
         accuracy = rtol, 2 ** len(trials) * trials[0].first.settings["steps_per_lag"] if trials else 0
         try:
             first = _exponents(system, seed, transient, period, accuracy, effort, threads, lambda done, text: report(0.05 + 0.6 * done, text))
-            if effort == 1.0 and _too_rough(definition, first):
+            undecided = definition.dimension > _MANY and not definition.conservative and first.statistics.mixed  # or too short to tell
+            if effort == 1.0 and (undecided or _too_rough(definition, first)):
                 first = _exponents(system, seed, transient, period, accuracy, _MORE_WORK, threads, report)
             if trials and not trials[-1].escaping and (first.status == Status.STEP_UNDERFLOW).any():
                 break  # too tight: near removable singularities series lose digits
