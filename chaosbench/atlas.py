@@ -81,8 +81,8 @@ def measure(
         extent = survey(system, seed=seed, period=period, transient=transient, threads=threads)
         second, lost = _again(system, first, seed + 1, transient, period, effort, threads)
         trials.append(Trial(definition, transient, first, second, lost, extent.divergence))
-        if definition.conservative or trials[-1].escaping or trials[-1].sound:
-            break
+        if definition.conservative or trials[-1].escaping or trials[-1].sound or not trials[-1].lasting:
+            break  # chaos that does not last has a lifetime
         report(0.0, f"{definition.name}: runs or halves of orbits disagree; transient ten times longer")
     facts = _facts(system, trials, extent, seed)
     sure = trials[-1].sound and not _too_rough(definition, trials[-1].first)

@@ -66,9 +66,9 @@ class Trial:
 
     @property
     def lasting(self) -> bool:
-        """Whether the largest exponents agree within 3 joint standard errors: one orbit of sixteen that came to rest in ten transients shows."""
+        """Whether the second largest exponent is not below the first by 3 joint standard errors: one orbit of sixteen at rest would show."""
         one, other = self.first.statistics, self.second.statistics
-        apart = abs(float(one.mean[0] - other.mean[0]))
+        apart = float(one.mean[0] - other.mean[0])
         error = float(np.hypot(one.standard_error[0], other.standard_error[0]))
         chaotic = one.mean[0] > zero_width(one)[0] and not self.definition.conservative
         return not chaotic or apart <= max(3.0 * error, PRECISION * abs(float(one.mean[0])))
