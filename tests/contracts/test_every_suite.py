@@ -35,7 +35,8 @@ def test_its_systems_are_certified_to_be_chaotic(suite: Suite) -> None:
     for task in tasks:
         facts = load_facts(system(task.system))
         assert facts is not None, task.label
-        assert facts.regime in ("chaotic", "hyperchaotic", "conservative"), task.label
+        assert facts.regime in ("chaotic", "hyperchaotic", "conservative", "conservative-mixed"), task.label
+        assert facts.lyapunov_spectrum.value[0] > 10 * facts.lyapunov_spectrum.standard_error[0], task.label
         assert facts.confirmation.distance <= 1.0, task.label
 
 
