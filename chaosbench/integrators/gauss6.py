@@ -8,5 +8,5 @@ class Gauss6(Gauss):
 
     order = 6
     stages = 3
-    fraction = 0.04
+    fraction = 0.02
     source = "J. C. Butcher, Implicit Runge-Kutta processes, Mathematics of Computation 18, 50-64 (1964), doi:10.1090/S0025-5718-1964-0159424-9"

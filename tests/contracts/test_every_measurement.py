@@ -132,7 +132,7 @@ def test_the_largest_exponent_of_lasting_chaos_is_known_to_three_per_cent(name: 
     facts = facts_of(name)
     largest, error = facts.lyapunov_spectrum.value[0], facts.lyapunov_spectrum.standard_error[0]
     if facts.regime in ("chaotic", "hyperchaotic"):
-        assert error <= (0.05 if definition_of(name).kind == "delays" else 0.03) * largest
+        assert error <= 0.03 * largest
     if growing(facts):
         assert facts.lyapunov_time == 1.0 / largest
     assert (facts.spread is not None) == definition_of(name).conservative
