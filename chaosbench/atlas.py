@@ -51,10 +51,11 @@ def measure(
     published value asks for it, but for at most 2.5e9 units of `TangentRun.work` (about 10 s of one core; four times that while the error of chaos
     exceeds 3 %). They are confirmed by a second, ten times less precise run with other starts, a ten times smaller tolerance and ten times the
     transient; if the two disagree, the halves of the orbits do, or the sum is not the mean divergence, all is done again with ten times the transient
-    and a hundredth of the tolerance, up to three times. Where there is no lasting chaos the lifetime of what went before is measured. Means, bounds
-    and periods are those of 16 trajectories of 256 periods; the correlation dimension of 80 000 points; the regime by `regime_of`. effort: share of
-    that work, errors are larger by its root. The result depends on definition, seed, effort and versions alone. Raises InvariantError when every
-    orbit leaves the attractor.
+    and a hundredth of the tolerance (Runge-Kutta steps a tenth, delays twice the steps), up to three times; if the second is lower by 3 joint errors,
+    chaos may end, and is not measured again. Where there is no lasting chaos the lifetime of what went before is measured. Means, bounds and periods
+    are those of 16 trajectories of 256 periods; the correlation dimension of 80 000 points; the regime by `regime_of`. effort: share of that work,
+    errors are larger by its root. The result depends on definition, seed, effort and versions alone. Raises InvariantError when every orbit leaves
+    the attractor.
     """
     system = compile_system(definition)
     report = progress or _silent

@@ -17,7 +17,7 @@ CONTINUOUS = {name: path for name, path in system_files().items() if path.parent
 
 
 @pytest.mark.parametrize(
-    "name", [name if place % 12 == 0 else pytest.param(name, marks=pytest.mark.slow) for place, name in enumerate(sorted(CONTINUOUS))]
+    "name", [name if place % 6 == 0 else pytest.param(name, marks=pytest.mark.slow) for place, name in enumerate(sorted(CONTINUOUS))]
 )
 def test_methods_of_different_order_agree_on_every_system(name: str) -> None:
     """1e-10 a step, over one unit of time but at most five Lyapunov times, allowed to grow by four digits; explicit methods may refuse stiff ones."""
