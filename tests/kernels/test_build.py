@@ -43,7 +43,8 @@ def compilations(monkeypatch):
 
 def _value(kernels, u, parameters):
     out, work = np.zeros(kernels.out_size), np.zeros(kernels.work_size)
-    arrays = (u, parameters, np.zeros(3), np.zeros(1), work, out)
+    past = np.linspace(-1.0, 1.0, kernels.n_delayed * kernels.size)  # as many columns as there may be, and more
+    arrays = (u, parameters, np.zeros(3), past, work, out)
     ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 6)(kernels.value)(*(array.ctypes.data for array in arrays))
     return out[: kernels.size].tolist()
 
