@@ -8,7 +8,8 @@ exactly, parameters by role only: a system with 2*x and one with a*x differ.
 
 from collections.abc import Mapping
 
-from chaosbench.expressions.normal import Terms, encode, normal_form, symbols_in
+from chaosbench.expressions.encoding import Encoding
+from chaosbench.expressions.normal import Terms, normal_form, symbols_in
 from chaosbench.expressions.scope import Scope
 from chaosbench.expressions.tree import Expression
 from chaosbench.identity import sha256_of
@@ -34,42 +35,65 @@ def _ranked(keys: Mapping[str, tuple[int, str]]) -> dict[str, int]:
     return {name: rank[key] for name, key in keys.items()}
 
 
+def _split(colours: Colours, chosen: str) -> Colours:
+    """Return the colours with one symbol set before the others of its colour."""
+    return {name: 2 * colour - (name == chosen) for name, colour in colours.items()}
+
+
 class _Search:
-    """Individualisation and refinement: colour symbols by how they occur, split the first tie in every possible way, keep the least text."""
+    """Individualisation and refinement: colour symbols by how they occur, split the first tie in every possible way, keep the least text.
+
+    A way whose first leaf reads like one met below another way of the same tie is left out: the two leaves name a renaming that keeps the equations
+    and takes one way to the other, so that nothing new stands below it. Interchangeable symbols thus cost their number, not its factorial.
+    """
 
     def __init__(self, expanded: Mapping[str, Terms]) -> None:
-        self.expanded = expanded
-        self.holds = {name: symbols_in(terms) for name, terms in expanded.items()}
+        self.encoding = Encoding()
+        self.numbers = {name: self.encoding.number(terms) for name, terms in expanded.items()}
         self.leaves = 0
 
     def least(self, colours: Colours) -> str:
+        return min(self.below(colours))
+
+    def below(self, colours: Colours) -> set[str]:
+        """Return the texts of all leaves below a colouring."""
         colours = self.refined(colours)
         tied = self.first_tie(colours)
         if not tied:
             self.leaves += 1
-            return self.text(colours)
-        found: list[str] = []
+            return {self.text(colours)}
+        found: set[str] = set()
         for chosen in tied:
-            if found and self.leaves >= MAX_LEAVES:
-                break
-            found.append(self.least({name: 2 * colour - (name == chosen) for name, colour in colours.items()}))
-        return min(found)
+            split = _split(colours, chosen)
+            if found and (self.leaves >= MAX_LEAVES or self.first_leaf(split) in found):
+                continue
+            found |= self.below(split)
+        return found
+
+    def first_leaf(self, colours: Colours) -> str:
+        colours = self.refined(colours)
+        while tied := self.first_tie(colours):
+            colours = self.refined(_split(colours, tied[0]))
+        return self.text(colours)
 
     def refined(self, colours: Colours) -> Colours:
         """Split colours by the equations a symbol occurs in, until nothing splits."""
         while True:
             plain = {name: str(colour) for name, colour in colours.items()}
-            texts = {name: encode(terms, plain) for name, terms in self.expanded.items()}
-            keys = {name: (colour, self.signature(name, plain, texts)) for name, colour in colours.items()}
+            written: dict[int, str] = {}
+            for number in self.numbers.values():
+                self.encoding.text(number, plain, written)
+            keys = {name: (colour, self.signature(name, plain, written)) for name, colour in colours.items()}
             finer = _ranked(keys)
             if len(set(finer.values())) == len(set(colours.values())):
                 return finer
             colours = finer
 
-    def signature(self, symbol: str, plain: Mapping[str, str], texts: Mapping[str, str]) -> str:
+    def signature(self, symbol: str, plain: Mapping[str, str], written: Mapping[int, str]) -> str:
+        """Return the equations as `symbol` sees them: itself marked, all others by colour."""
         marked = {**plain, symbol: _MARK}
-        rows = [f"{marked[name]}={encode(terms, marked) if symbol in self.holds[name] else texts[name]}" for name, terms in self.expanded.items()]
-        return ";".join(sorted(rows))
+        known = {number: text for number, text in written.items() if symbol not in self.encoding.symbols[number]}
+        return ";".join(sorted(f"{marked[name]}={self.encoding.text(number, marked, known)}" for name, number in self.numbers.items()))
 
     def first_tie(self, colours: Colours) -> list[str]:
         members: dict[int, list[str]] = {}
@@ -79,4 +103,6 @@ class _Search:
 
     def text(self, colours: Colours) -> str:
         plain = {name: str(colour) for name, colour in colours.items()}
-        return ";".join(f"{plain[name]}={encode(self.expanded[name], plain)}" for name in sorted(self.expanded, key=lambda name: colours[name]))
+        written: dict[int, str] = {}
+        order = sorted(self.numbers, key=lambda name: colours[name])
+        return ";".join(f"{plain[name]}={self.encoding.text(self.numbers[name], plain, written)}" for name in order)

@@ -178,23 +178,3 @@ def symbols_in(terms: Terms) -> frozenset[str]:
         elif isinstance(part, tuple | frozenset):
             waiting.extend(part)
     return frozenset(found)
-
-
-def encode(terms: Terms, colour: Mapping[str, str]) -> str:
-    """Return text that depends on names through `colour` only (names without a colour, such as pi, stand as they are)."""
-    return "(" + "+".join(sorted(f"{factor}{_monomial(monomial, colour)}" for monomial, factor in terms)) + ")"
-
-
-def _monomial(monomial: Monomial, colour: Mapping[str, str]) -> str:
-    return "".join(sorted(f"*{_atom(atom, colour)}^{exponent}" for atom, exponent in monomial))
-
-
-def _atom(atom: Atom, colour: Mapping[str, str]) -> str:
-    tag = atom[0]
-    if tag in ("name", "cell", "delay"):
-        rest = encode(atom[2], colour) if tag == "delay" else ",".join(str(part) for part in atom[2:])
-        return f"{tag}[{colour.get(atom[1], atom[1])}|{rest}]"
-    if tag == "call":
-        parts = [encode(part, colour) for part in atom[2]]
-        return f"{atom[1]}[{','.join(sorted(parts) if isinstance(atom[2], frozenset) else parts)}]"
-    return f"{tag}[{','.join(encode(part, colour) for part in atom[1:])}]"

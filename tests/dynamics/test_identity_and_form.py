@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from chaosbench.dynamics import form
 from chaosbench.dynamics.builder import build_definition
 from chaosbench.dynamics.reader import definition_from_data, definition_to_data, system_from
 
@@ -204,6 +205,20 @@ def test_every_renaming_of_a_symmetric_system_has_one_form():
     assert len(forms) == 1
     two_rings = {"x": "sin(y) - b*x", "y": "sin(x) - b*y", "z": "sin(w) - b*z", "w": "sin(z) - b*w"}
     assert system_from(two_rings, parameters={"b": 1}).form not in forms, "equal neighbourhoods, different wiring"
+
+
+def test_many_interchangeable_variables_have_one_form_after_few_leaves(monkeypatch):
+    """Three triangles and a hexagon look alike from every vertex; 15 552 labellings keep their equations."""
+    monkeypatch.setattr(form, "MAX_LEAVES", 4)
+    rings = [(0, 1, 2), (3, 4, 5), (6, 7, 8), (9, 10, 11, 12, 13, 14)]
+    sides = [(ring[k], ring[k - 1]) for ring in rings for k in range(len(ring))]
+    forms = set()
+    for seed in range(4):
+        label = np.random.default_rng(seed).permutation(15)
+        near = {k: [f"v{label[a + b - k]}" for a, b in sides if k in (a, b)] for k in range(15)}
+        equations = {f"v{label[k]}": f"{' + '.join(near[k])} - v{label[k]}**3" for k in range(15)}
+        forms.add(system_from(dict(sorted(equations.items()))).form)
+    assert len(forms) == 1
 
 
 def test_random_renamings_and_reorderings_of_random_systems_keep_the_form():
