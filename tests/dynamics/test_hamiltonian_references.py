@@ -1,0 +1,153 @@
+"""Conservative systems of the registry against what is known of them exactly, or to the digits of the literature."""
+
+import numpy as np
+import pytest
+
+from chaosbench.catalogue import load
+from chaosbench.dynamics.compile import CompiledSystem, compile_system
+from chaosbench.dynamics.reader import system, system_from
+from chaosbench.integrators.base import InitialState
+
+PERIOD_OF_EIGHT = 6.32591398
+
+
+def solved(name: str, compiled: CompiledSystem, start: np.ndarray, times: np.ndarray, **options: float) -> np.ndarray:
+    """The states (T, D) along one orbit."""
+    solution = load("integrators", name)(**options).solve(compiled, InitialState(start[None]), times, rtol=1e-13, atol=1e-15)
+    assert not solution.status.any()
+    return solution.states[0]
+
+
+def quantity(compiled: CompiledSystem, name: str, states: np.ndarray) -> np.ndarray:
+    return compiled.quantity(compiled.definition.integrals[name]).value(states, compiled.parameter_values)
+
+
+def frequencies(compiled: CompiledSystem, point: np.ndarray) -> np.ndarray:
+    """The angular frequencies, each once, of small motion about a fixed point that is a centre."""
+    eigenvalues = np.linalg.eigvals(compiled.jacobian(point[None])[0])
+    assert np.abs(eigenvalues.real).max() < 1e-9
+    return np.sort(eigenvalues.imag[eigenvalues.imag > 0])
+
+
+def monodromy_of(compiled: CompiledSystem, start: np.ndarray, period: float) -> np.ndarray:
+    """The derivative of the flow over a period by differences of fourth order: errors near 1e-9."""
+    count, slopes = len(start), []
+    for step in (1e-4, 2e-4):
+        displaced = np.concatenate([start + step * np.eye(count), start - step * np.eye(count)])
+        method = load("integrators", "taylor")()
+        ends = method.solve(compiled, InitialState(displaced), np.array([0.0, period]), rtol=1e-14, atol=1e-16).states[:, -1]
+        slopes.append((ends[:count] - ends[count:]).T / (2 * step))
+    return (4 * slopes[0] - slopes[1]) / 3
+
+
+def laguerre(degree: int) -> np.ndarray:
+    return np.sort(np.polynomial.laguerre.Laguerre.basis(degree).roots())
+
+
+def test_the_eight_comes_back_with_its_energy_and_floquet_phases() -> None:
+    """Phases as published by Simo (2002) to six digits; the start is known to eight digits, so the return is."""
+    compiled = compile_system(system("figure_eight"))
+    start = np.array(compiled.definition.initial.points[0])
+    end = solved("taylor", compiled, start, np.array([0.0, PERIOD_OF_EIGHT]))[-1]
+    assert np.abs(end - start).max() < 5e-8
+    assert quantity(compiled, "H", start[None])[0] == pytest.approx(-1.2871419918, abs=2e-9)
+    assert abs(quantity(compiled, "L", end[None])[0]) < 1e-8
+
+    monodromy, count = monodromy_of(compiled, start, PERIOD_OF_EIGHT), len(start)
+    form = np.kron([[0, 1], [-1, 0]], np.eye(count // 2))
+    assert np.abs(monodromy.T @ form @ monodromy - form).max() < 1e-8
+
+    phases = np.abs(np.angle(np.linalg.eigvals(monodromy))) / (2 * np.pi)
+    assert np.abs(phases - 0.298093).min() < 1e-6
+    assert np.abs(phases - 0.008423).min() < 1e-6
+    assert np.abs(np.abs(np.linalg.eigvals(monodromy)) - 1).max() < 1e-3  # eight of the twelve are 1, in pairs, which split like a root of the error
+
+
+@pytest.mark.parametrize(("name", "links"), [("double_pendulum", 2), ("triple_pendulum", 3)])
+def test_small_swings_of_a_pendulum_chain_have_the_roots_of_laguerre(name: str, links: int) -> None:
+    compiled = compile_system(system(name))
+    assert frequencies(compiled, np.zeros(compiled.dimension)) ** 2 == pytest.approx(laguerre(links), rel=1e-9)
+
+
+def test_the_energy_of_fermi_pasta_ulam_and_tsingou_comes_back() -> None:
+    """32 moving masses between walls, alpha = 1/4, lowest mode of amplitude 1: first return 157 periods of that mode after the start."""
+    compiled = compile_system(system("fput", {"N": 32, "alpha": 0.25, "beta": 0.0}))
+    modes, mass = np.arange(1, 33), np.arange(1, 33)
+    shapes = np.sqrt(2 / 33) * np.sin(np.pi * np.outer(modes, mass) / 33)
+    rates = 2 * np.sin(np.pi * modes / 66)
+    start = np.concatenate([np.sin(np.pi * mass / 33), np.zeros(32)])
+    times = np.arange(0.0, 11000.0, 2.0)
+    states = solved("taylor", compiled, start, times)
+    energy = 0.5 * ((states[:, 32:] @ shapes.T) ** 2 + (rates * (states[:, :32] @ shapes.T)) ** 2)
+    share = energy[:, 0] / energy[0, 0]
+    late = times > 5000
+    assert times[late][np.argmax(share[late])] == pytest.approx(10130, abs=60)
+    assert share[late].max() == pytest.approx(0.981, abs=0.005)
+    assert share.min() == pytest.approx(0.086, abs=0.02)
+    assert np.abs(quantity(compiled, "H", states) / quantity(compiled, "H", states[:1]) - 1).max() < 1e-11
+
+
+def test_the_toda_lattice_keeps_the_eigenvalues_of_its_lax_matrix() -> None:
+    compiled = compile_system(system("toda_lattice"))
+    start = np.concatenate([np.linspace(0.3, 0.7, 8), 0.5 * np.sin(np.arange(8.0))])
+
+    def eigenvalues(state: np.ndarray) -> np.ndarray:
+        matrix = np.diag(state[8:])
+        for k in range(8):
+            matrix[k, (k + 1) % 8] = matrix[(k + 1) % 8, k] = state[k]
+        return np.linalg.eigvalsh(matrix)
+
+    states = solved("taylor", compiled, start, np.linspace(0.0, 200.0, 21))
+    assert max(np.abs(eigenvalues(state) - eigenvalues(start)).max() for state in states) < 2e-12
+
+
+def test_a_method_of_order_four_keeps_toda_eigenvalues_to_the_fourth_power_of_its_step() -> None:
+    """The ring of eight written with positions and momenta, which splits."""
+    pairs = " + ".join(f"exp(q_{k} - q_{(k + 1) % 8})" for k in range(8))
+    kinetic = " + ".join(f"p_{k}**2" for k in range(8))
+    names = [f"{letter}_{k}" for letter in "qp" for k in range(8)]
+    compiled = compile_system(system_from(hamiltonian=f"({kinetic})/2 + {pairs}", state=names))
+    random = np.random.default_rng(3)
+    start = np.concatenate([0.5 * random.normal(size=8), random.normal(size=8)])
+
+    def eigenvalues(state: np.ndarray) -> np.ndarray:
+        matrix = np.diag(-state[8:] / 2)
+        for k in range(8):
+            matrix[k, (k + 1) % 8] = matrix[(k + 1) % 8, k] = 0.5 * np.exp((state[k] - state[(k + 1) % 8]) / 2)
+        return np.linalg.eigvalsh(matrix)
+
+    drifts = []
+    for step in (0.1, 0.05, 0.025):
+        states = solved("yoshida4", compiled, start, np.linspace(0.0, 50.0, 501), step=step)
+        drifts.append(max(np.abs(eigenvalues(state) - eigenvalues(start)).max() for state in states))
+    orders = np.log2(np.divide(drifts[:-1], drifts[1:]))
+    assert orders == pytest.approx([4.0, 4.0], abs=0.3)
+
+
+def test_vortices_keep_their_quadratic_integral_where_runge_and_kutta_do_not() -> None:
+    compiled = compile_system(system("point_vortices"))
+    rng = np.random.default_rng(0)
+    start = rng.normal(size=compiled.dimension)
+    times = np.linspace(0.0, 200.0, 101)
+    kept = quantity(compiled, "I", solved("gauss4", compiled, start, times, step=0.02))
+    lost = quantity(compiled, "I", solved("rk4", compiled, start, times, step=0.02))
+    assert np.abs(kept / kept[0] - 1).max() < 1e-13
+    assert np.abs(lost / lost[0] - 1).max() > 1e-10
+
+
+def test_a_kepler_orbit_closes_and_a_perturbed_one_turns_as_calculated() -> None:
+    compiled = compile_system(system("kepler"))
+    start = np.array([0.5, 0.0, 0.0, np.sqrt(3.0)])
+    end = solved("kahan_li8", compiled, start, np.array([0.0, 200 * np.pi]), step=0.02)[-1]
+    assert np.abs(end - start).max() < 1e-8  # a hundred periods
+    turned = compile_system(
+        system_from(
+            hamiltonian="(p_x**2 + p_y**2)/2 - 1/sqrt(x**2 + y**2) + d/(2*(x**2 + y**2))", state=["x", "y", "p_x", "p_y"], parameters={"d": 0.1}
+        )
+    )
+    momentum = start[0] * start[3]
+    states = solved("taylor", turned, start, np.linspace(0.0, 60.0, 600001))
+    radius = np.hypot(states[:, 0], states[:, 1])
+    nearest = 1 + np.flatnonzero((radius[1:-1] < radius[:-2]) & (radius[1:-1] < radius[2:]))
+    angles = np.unwrap(np.arctan2(states[:, 1], states[:, 0]))[nearest]
+    assert np.diff(angles) == pytest.approx(2 * np.pi / np.sqrt(1 + 0.1 / momentum**2), abs=4e-4)  # a sample is 1e-4 of time
