@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chaosbench.dynamics.fields import check_keys, table_of
 from chaosbench.dynamics.discrete import check_discrete
+from chaosbench.dynamics.fields import check_keys, table_of
 from chaosbench.dynamics.hamilton import hamilton_equations
 from chaosbench.dynamics.parts import StateVariable, scope_of
 from chaosbench.dynamics.symbols import PHASE, Symbols, state_key

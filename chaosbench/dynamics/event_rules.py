@@ -29,7 +29,7 @@ def read_events(data: Mapping[str, Any], read: Equations, symbols: Symbols, *, k
     if not entries:
         raise DefinitionError(f"{label}: event: is missing; a system of kind 'hybrid' has at least one; add [[event]], or move the file to flows")
     for key in ("size", "symmetries"):
-        if key in data:
+        if data.get(key):
             raise DefinitionError(f"{label}: {key}: is not taken in hybrid systems; their events name single variables; write the variables out")
     events = tuple(_event(entry, read, symbols, where) for entry, where in entries)
     names = [event.name for event in events]

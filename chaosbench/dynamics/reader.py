@@ -80,7 +80,13 @@ def system_from(
         "integrals": dict(integrals),
         "conservative": conservative,
     }
-    optional: dict[str, Any] = {"hamiltonian": hamiltonian, "forcing_period": forcing_period, "size": size, "boundary": boundary, "longest_step": longest_step}
+    optional: dict[str, Any] = {
+        "hamiltonian": hamiltonian,
+        "forcing_period": forcing_period,
+        "size": size,
+        "boundary": boundary,
+        "longest_step": longest_step,
+    }
     optional |= {"event": list(events)} if events else {}
     data.update({key: value for key, value in optional.items() if value is not None})
     start = {"history": dict.fromkeys(entries, "0.1")} if kind == "delays" else {"centre": [0.1] * len(entries)}
