@@ -79,7 +79,7 @@ class EventDriven(Integrator):
                 row = min(lane, len(request.parameters) - 1)
                 clock = np.zeros(len(CLOCK))
                 record = (np.empty(_EVENTS), np.empty(_EVENTS, dtype=np.int64), np.empty((_EVENTS, dimension)))
-                status, _, count, record = solve_hybrid(
+                status, count, record = solve_hybrid(
                     *arrays[:3],
                     settings,
                     arrays[3],

@@ -8,7 +8,7 @@ import numpy as np
 
 from chaosbench.integrators._call import at, call, driver
 from chaosbench.integrators._drivers import BLOW_UP, STEP_UNDERFLOW, TOO_MANY_STEPS, Buffers, _begin, copy
-from chaosbench.integrators._event_search import DENSE, NONE, STEP, VALUE, crossing, look, measure_noise, resolved, sample
+from chaosbench.integrators._event_search import DENSE, NONE, STEP, VALUE, crossing, look, measure_noise, resolved, sample, sign_of
 from chaosbench.integrators._step_size import after_accepted, after_rejected, escaped, fitted, too_small
 from chaosbench.integrators._tangent_error import tangent_error
 
@@ -34,9 +34,11 @@ def begin_events(
     room: float,
 ) -> None:
     """Find the first step and the side of every guard; a guard at 0 on its way through counts as not yet through."""
-    clock[:] = 0.0
+    for i in range(clock.size):
+        clock[i] = 0.0
     clock[_WISH], clock[_CAP] = _begin(address, sizes, settings, p, buffers, time, room), np.inf
-    scene[17][:] = 0.0
+    for i in range(sizes[6]):
+        scene[17][i] = 0.0
     _take_sides(address, sizes, jumps, p, scene, buffers[0])
 
 
@@ -52,11 +54,11 @@ def _take_sides(address: np.ndarray, sizes: np.ndarray, jumps: np.ndarray, p: np
         if fired[i] > 0.0:
             noise[i] = max(noise[i], 4.0 * abs(at_event[i]))
         if abs(value) > noise[i]:
-            side[i] = np.sign(value)
+            side[i] = sign_of(value)
         elif fired[i] == 0.0 and slope * direction > 0.0:
             side[i] = -direction
         else:
-            side[i] = np.sign(slope)
+            side[i] = sign_of(slope)
 
 
 @driver

@@ -26,6 +26,12 @@ NONE = 2.0
 
 
 @driver
+def sign_of(x: float) -> float:
+    """Return -1, 0 or 1."""
+    return 1.0 if x > 0.0 else -1.0 if x < 0.0 else 0.0
+
+
+@driver
 def look(address: np.ndarray, sizes: np.ndarray, p: np.ndarray, scene: Buffers, x: np.ndarray, first: int) -> None:
     """Put the guards, the conditions and the rates of the guards along the flow at x[first : first + D] into `seen`."""
     state, seen, work, rate, rate_work, control, past = scene[0], scene[1], scene[2], scene[3], scene[4], scene[8], scene[9]
@@ -193,7 +199,7 @@ def crossing(address: np.ndarray, sizes: np.ndarray, p: np.ndarray, scene: Buffe
         b, low, high = guards[j, i], (j - 1) / PARTS, j / PARTS
         ready = armed[j - 1, i] > 0.0 or armed[j, i] > 0.0
         if sign == 0.0:
-            sign = 0.0 if abs(b) <= noise[i] else np.sign(b)
+            sign = 0.0 if abs(b) <= noise[i] else sign_of(b)
         elif sign * b < 0.0:
             if ready and direction * sign <= 0.0:
                 if j == 1 and not sign * guards[0, i] > noise[i]:

@@ -30,8 +30,11 @@ def joined(parts: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Events
     return Events(times, kinds, states, np.array([len(part[0]) for part in parts], dtype=np.int64))
 
 
-def followed(first: Events, second: Events) -> Events:
-    """Return the events of two parts of the same run, one after the other."""
-    rows = range(len(first.row_size))
-    pieces = [tuple(np.concatenate([getattr(run, name)[run.of(b)] for run in (first, second)]) for name in ("time", "kind", "state")) for b in rows]
-    return joined([(time, kind, state) for time, kind, state in pieces])
+def followed(first: Events, second: Events, ended: np.ndarray) -> Events:
+    """Return the events of two parts of the same run, one after the other; trajectories that ended (B,) in the first have none in the second."""
+    parts = []
+    for b in range(len(first.row_size)):
+        runs = (first,) if ended[b] else (first, second)
+        time, kind, state = (np.concatenate([getattr(run, name)[run.of(b)] for run in runs]) for name in ("time", "kind", "state"))
+        parts.append((time, kind, state))
+    return joined(parts)

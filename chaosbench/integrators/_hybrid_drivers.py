@@ -13,16 +13,15 @@ _SLACK = 4.0 * 2.220446049250313e-16
 
 
 @driver
-def _grown(numbers: np.ndarray) -> np.ndarray:
-    longer = np.empty(2 * numbers.size, dtype=numbers.dtype)
-    longer[: numbers.size] = numbers
-    return longer
-
-
-@driver
-def _grown_rows(rows: np.ndarray) -> np.ndarray:
-    longer = np.empty((2 * rows.shape[0], rows.shape[1]))
-    longer[: rows.shape[0]] = rows
+def _grown(record: Record) -> Record:
+    """Return the record in arrays of twice the length; loops, because slices take seconds to compile."""
+    times, kinds, states = record
+    count, dimension = states.shape
+    longer = (np.empty(2 * count), np.empty(2 * count, dtype=np.int64), np.empty((2 * count, dimension)))
+    for row in range(count):
+        longer[0][row], longer[1][row] = times[row], kinds[row]
+        for k in range(dimension):
+            longer[2][row, k] = states[row, k]
     return longer
 
 
@@ -59,13 +58,12 @@ def solve_hybrid(
     counts: np.ndarray,
     stop: np.ndarray,
     record: Record,
-) -> tuple[int, int, int, Record]:
+) -> tuple[int, int, Record]:
     """Carry the state in buffers[0] over `times` (T,) and fill out (T, D), NaN after a failure.
 
-    Returns the status, the number of rows written, that of events, and their times, kinds and states before, in arrays that may be longer.
+    Returns the status, the number of events, and their times, kinds and states before, in arrays that may be longer.
     """
     u, _, _, a, past, work, result = buffers
-    event_time, event_kind, event_state = record
     time, carry, end, index, found, status = times[0], 0.0, times[-1], 1, 0, OK
     sums = np.zeros((2, 1))
     copy(u, 0, out[0], out.shape[1])
@@ -94,10 +92,10 @@ def solve_hybrid(
             due(address, sizes, jumps, p, buffers, scene, which)
             for i in range(sizes[6]):
                 if scene[17][i] > 0.0:
-                    if found == event_time.size:
-                        event_time, event_kind, event_state = _grown(event_time), _grown(event_kind), _grown_rows(event_state)
-                    event_time[found], event_kind[found] = time, i
-                    copy(result, 0, event_state[found], out.shape[1])
+                    if found == record[0].size:
+                        record = _grown(record)
+                    record[0][found], record[1][found] = time, i
+                    copy(result, 0, record[2][found], out.shape[1])
                     found += 1
                     jump(address, sizes, jumps, limits, p, buffers, scene, i)
             status = resume(address, sizes, jumps, p, buffers, scene, clock, time, step, counts)
@@ -109,5 +107,7 @@ def solve_hybrid(
             while index < times.size:
                 copy(u, 0, out[index], out.shape[1])
                 index += 1
-    out[index:] = np.nan
-    return status, index, found, (event_time, event_kind, event_state)
+    for row in range(index, times.size):
+        for k in range(out.shape[1]):
+            out[row, k] = np.nan
+    return status, found, record
