@@ -85,6 +85,11 @@ class SystemDefinition:
         """D, the number of flat state slots."""
         return sum(variable.slots for variable in self.scope.variables)
 
+    @property
+    def tangent_dimension(self) -> int:
+        """The number of flat state slots that a small difference can have: D without the discrete variables."""
+        return self.dimension - sum(entry.discrete for entry in self.state)
+
     @cached_property
     def components(self) -> tuple[str, ...]:
         """The D flat names: x for a scalar variable, x0, x1, ... for an indexed one."""
