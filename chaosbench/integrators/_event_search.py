@@ -125,7 +125,7 @@ def _root(
     at_high = seen[place]
     scale, weight_low, weight_high = max(abs(at_low), abs(at_high)), at_low, at_high
     for turn in range(_MOST):
-        if high - low <= _EXACT or abs(at_high) <= _EXACT * scale:
+        if high - low <= _EXACT:
             break
         middle = 0.5 * (low + high)
         if turn % 3 != 2 and weight_high != weight_low:
@@ -134,14 +134,12 @@ def _root(
                 middle = secant
         look_inside(address, sizes, p, scene, result, middle)
         value = seen[place]
-        if value == 0.0:
+        if abs(value) <= _EXACT * scale:
             return middle, 0.0
         if (value > 0.0) == (at_low > 0.0):
             if turn > 0 and weight_low == at_low:
                 weight_high *= 0.5
             low, at_low, weight_low = middle, value, value
-            if abs(value) <= _EXACT * scale:
-                break
         else:
             if turn > 0 and weight_high == at_high:
                 weight_low *= 0.5
