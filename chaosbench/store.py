@@ -17,6 +17,7 @@ import xarray as xr
 import zarr
 
 from chaosbench.errors import StoreError
+from chaosbench.event_record import CHUNK, EVENT, ROWS, trajectories_of
 from chaosbench.folders import write_whole
 from chaosbench.identity import canonical_json, sha256_of, sha256_of_array
 from chaosbench.seals import FORMAT, problems, set_seal, unsealed
@@ -38,7 +39,7 @@ def write(dataset: xr.Dataset, path: str | Path) -> str:
         raise StoreError(f"{path}: the dataset lacks its `state` variable or `chaosbench` attribute; write what simulate() returns")
     trajectories, samples, dimension = dataset["state"].shape
     return write_blocks(
-        lambda start, count: dataset.isel(trajectory=slice(start, start + count)),
+        lambda start, count: trajectories_of(dataset, start, count),
         path,
         n_trajectories=trajectories,
         block=block_length(samples, dimension),
@@ -135,8 +136,10 @@ def _create(folder: Path, first: xr.Dataset, n_trajectories: int, block: int) ->
     group = zarr.create_group(folder, zarr_format=3, attributes=attributes, overwrite=True)
     for name, variable in first.variables.items():
         along = "trajectory" in variable.dims
-        shape = tuple(n_trajectories if dim == "trajectory" else size for dim, size in zip(variable.dims, variable.shape, strict=True))
-        chunks = tuple(block if dim == "trajectory" else max(size, 1) for dim, size in zip(variable.dims, variable.shape, strict=True))
+        long, wide = {"trajectory": n_trajectories, EVENT: 0}, {"trajectory": block, EVENT: CHUNK}
+        along = along or EVENT in variable.dims  # events grow block by block
+        shape = tuple(long.get(str(dim), size) for dim, size in zip(variable.dims, variable.shape, strict=True))
+        chunks = tuple(wide.get(str(dim), max(size, 1)) for dim, size in zip(variable.dims, variable.shape, strict=True))
         text = variable.dtype.kind in "OUT"
         array = group.create_array(
             str(name),
@@ -157,15 +160,24 @@ def _write_block(folder: Path, made: xr.Dataset, start: int) -> str:
     group = zarr.open_group(folder, mode="r+")
     hashes = {}
     for name, variable in made.variables.items():
-        if "trajectory" not in variable.dims:
+        if not {"trajectory", EVENT} & set(variable.dims):
             continue
         array = group[str(name)]
         if not isinstance(array, zarr.Array):
             raise StoreError(f"{folder}: {name} is a group, an array is needed; delete the folder and generate again")
+        values = np.ascontiguousarray(variable.values)
+        hashes[str(name)] = sha256_of_array(values)
+        if EVENT in variable.dims:
+            _append(array, values, int(np.sum(group[ROWS][:start])))
+            continue
         count = variable.shape[0]
         if start % array.chunks[0] or (count % array.chunks[0] and start + count != array.shape[0]):
             raise StoreError(f"{folder}: block {start}..{start + count} does not fill whole chunks of {array.chunks[0]}; chunk and block must agree")
-        values = np.ascontiguousarray(variable.values)
         array[start : start + count] = values
-        hashes[str(name)] = sha256_of_array(values)
     return sha256_of(hashes)
+
+
+def _append(array: zarr.Array, values: np.ndarray, behind: int) -> None:
+    """Write `values` behind the first `behind` rows: all events of the blocks that are finished. What an interrupted block left there is replaced."""
+    array.resize((behind + len(values), *array.shape[1:]))
+    array[behind:] = values

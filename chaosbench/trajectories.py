@@ -15,7 +15,9 @@ from chaosbench.certificate import Certificate
 from chaosbench.certificate import certify as certified
 from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.errors import DatasetError
+from chaosbench.event_record import event_variables
 from chaosbench.identity import canonical_json, sha256_of
+from chaosbench.integrators._events import followed
 from chaosbench.integrators.base import InitialState, Integrator, Solution, Status
 from chaosbench.requests import Request, checked_request
 from chaosbench.settling import settle
@@ -59,7 +61,7 @@ def simulate(
     Returns
     -------
     xr.Dataset with state (trajectory, time, component), initial, parameters, status, trust_horizon, for delays history (trajectory, lag, component),
-    for systems with integrals integral_drift (trajectory, integral), the largest departure from the first sample's value over the samples,
+    for hybrid systems their events (see `event_record`), for systems with integrals integral_drift (trajectory, integral), the largest departure from the first sample's value over the samples,
     and the coordinate period (component), NaN where the component is no angle.
     Angles are stored wrapped into [0, period). A trajectory that failed is NaN from there on and its status says why.
 
@@ -79,7 +81,7 @@ def simulate(
         report(0.6, "second integration for the trust horizon")
         certificate = certified(request, start, times[anchor:], solution.states[:, anchor:], threads)
     report(1.0, "done")
-    return _dataset(request, initial, times, solution.states, solution.status, certificate, rejected, first, anchor)
+    return _dataset(request, initial, times, solution, certificate, rejected, first, anchor)
 
 
 def _solved(request: Request, initial: InitialState, times: np.ndarray, anchor: int, threads: int | None) -> tuple[Solution, InitialState]:
@@ -101,7 +103,8 @@ def _solved(request: Request, initial: InitialState, times: np.ndarray, anchor: 
     tail.states[failed] = np.nan
     states = np.concatenate([head.states[:, :-1], tail.states], axis=1)
     states[failed, : anchor + 1] = head.states[failed]
-    return replace(tail, times=times, states=states, status=np.where(failed, head.status, tail.status)), start
+    events = None if head.events is None or tail.events is None else followed(head.events, tail.events, failed)
+    return replace(tail, times=times, states=states, status=np.where(failed, head.status, tail.status), events=events), start
 
 
 def recipe_of(request: Request, certified: bool, anchor: int = 0) -> dict[str, object]:
@@ -128,14 +131,13 @@ def _dataset(
     request: Request,
     initial: InitialState,
     times: np.ndarray,
-    states: np.ndarray,
-    status: np.ndarray,
+    solution: Solution,
     certificate: Certificate | None,
     rejected: np.ndarray,
     first: int,
     anchor: int,
 ) -> xr.Dataset:
-    definition = request.system.definition
+    definition, states, status = request.system.definition, solution.states, solution.status
     drifts = _drifts(request, states)  # of the states as they were integrated, with angles not wrapped
     for index in np.flatnonzero(~np.isnan(request.system.periods)):
         period = request.system.periods[index]
@@ -163,6 +165,8 @@ def _dataset(
     if initial.history is not None and initial.lags is not None:
         variables["history"] = (("trajectory", "lag", "component"), initial.history)
         coordinates["lag"] = initial.lags
+    for held, found in zip((variables, coordinates), event_variables(definition, solution.events), strict=True):
+        held.update(found)
     recipe = recipe_of(request, certificate is not None, anchor)
     provenance = {
         "format": FORMAT,

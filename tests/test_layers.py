@@ -26,7 +26,7 @@ LAYERS = [
     {"integrators", "compat"},
     {"accelerators"},
     {"facts"},
-    {"initial"},
+    {"initial", "event_record"},
     {"timescale"},
     {"requests"},
     {"settling", "certificate"},

@@ -15,15 +15,17 @@ from chaosbench.dynamics.equations import (
     read_integrals,
     read_symmetries,
 )
+from chaosbench.dynamics.event_rules import read_events, read_longest_step
+from chaosbench.dynamics.events import trees_of
 from chaosbench.dynamics.fields import check_keys, flag_of, table_of, text_of, texts_of
 from chaosbench.dynamics.initial_rule import read_initial, with_phase
 from chaosbench.dynamics.symbols import read_symbols
 from chaosbench.errors import DefinitionError, nearest
 from chaosbench.expressions.tree import Expression, names_in
 
-TEXTS = ("kind", "title", "summary", "hamiltonian", "forcing_period", "boundary")
+TEXTS = ("kind", "title", "summary", "hamiltonian", "forcing_period", "boundary", "longest_step")
 TABLES = ("size", "state", "parameters", "terms", "equations", "initial", "integrals", "identities", "symmetries", "balances", "fixed_points")
-TOP_KEYS = frozenset({"tags", "aliases", "conservative", "known", "source", "variant", "peer", *TEXTS, *TABLES})
+TOP_KEYS = frozenset({"tags", "aliases", "conservative", "known", "source", "variant", "peer", "event", *TEXTS, *TABLES})
 
 
 def build_definition(data: Mapping[str, Any], *, name: str, kind: str, label: str, path: Path | None = None) -> SystemDefinition:
@@ -47,7 +49,7 @@ def build_definition(data: Mapping[str, Any], *, name: str, kind: str, label: st
     settable = [entry.name for entry in symbols.parameters if not entry.shape] + ([symbols.size[0]] if symbols.size else [])
     definition = SystemDefinition(
         name=name,
-        kind=cast(Literal["flows", "maps", "delays"], kind),
+        kind=cast(Literal["flows", "maps", "delays", "hybrid"], kind),
         title=text_of(data, "title", top),
         summary=text_of(data, "summary", top),
         tags=texts_of(data, "tags", top),
@@ -71,6 +73,8 @@ def build_definition(data: Mapping[str, Any], *, name: str, kind: str, label: st
         peers=read_peers(data, read, settable, label),
         aliases=texts_of(data, "aliases", top),
         conservative=flag_of(data, "conservative", top) or read.hamiltonian is not None,
+        events=read_events(data, read, symbols, kind=kind, label=label),
+        longest_step=read_longest_step(data, read, kind=kind, label=label),
         terms={f"{name}[i]" if term.indexed else name: term.written for name, term in read.terms.items()} or None,
         written=read.written,
         path=path,
@@ -82,7 +86,7 @@ def build_definition(data: Mapping[str, Any], *, name: str, kind: str, label: st
 
 def _check_used(definition: SystemDefinition, read: Equations, label: str) -> None:
     """Raise DefinitionError for a parameter that occurs nowhere: it would be differentiated, swept and shown for nothing."""
-    trees: list[Expression] = [*read.equations.values(), *read.lags]
+    trees: list[Expression] = [*read.equations.values(), *read.lags, *trees_of(definition.events, definition.longest_step)]
     trees += [tree for tree in (read.hamiltonian, read.forcing_period, *(entry.period for entry in read.state)) if tree is not None]
     for table in (definition.integrals, definition.initial.history, definition.initial.on):
         trees += (table or {}).values()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from chaosbench.dynamics.definition import SystemDefinition
+from chaosbench.dynamics.jumps import Jumps
 from chaosbench.dynamics.splitting import halves_of
 from chaosbench.errors import DefinitionError
 from chaosbench.expressions.differentiate import tangent_tape
@@ -84,6 +85,11 @@ class CompiledSystem:
     def delayed(self) -> tuple[tuple[int, int], ...]:
         """One (flat state slot, lag number) per delayed value; empty without delays."""
         return self.tape.delayed
+
+    @cached_property
+    def jumps(self) -> Jumps:
+        """The events of a hybrid system, compiled when first asked for."""
+        return Jumps(self.definition)
 
     @cached_property
     def tangent_tape(self) -> Tape:

@@ -5,6 +5,7 @@ from typing import Any
 
 from chaosbench.dynamics.builder import build_definition
 from chaosbench.dynamics.definition import SystemDefinition
+from chaosbench.dynamics.events import Event
 from chaosbench.dynamics.parts import Known, Parameter, Peer, StateVariable, Variant
 from chaosbench.dynamics.symbols import PHASE, state_key
 from chaosbench.errors import DefinitionError
@@ -54,9 +55,13 @@ def definition_to_data(definition: SystemDefinition) -> dict[str, Any]:
         data["hamiltonian"] = _text(definition.hamiltonian, forced)
     else:
         equations = definition.written or definition.equations
-        data["equations"] = {state_key(entry): _text(equations[entry.name], forced) for entry in state}
+        data["equations"] = {state_key(entry): _text(equations[entry.name], forced) for entry in state if not entry.discrete}
     if definition.forcing_period is not None:
         data["forcing_period"] = to_text(definition.forcing_period)
+    if definition.events:
+        data["event"] = [_event(event, forced) for event in definition.events]
+    if definition.longest_step is not None:
+        data["longest_step"] = to_text(definition.longest_step)
     if terms := _terms_in_use(definition):
         data["terms"] = {key: to_text(tree) for key, tree in terms.items()}
     if definition.size:
@@ -85,9 +90,19 @@ def _texts(trees: Mapping[str, Expression] | None, forced: bool) -> dict[str, st
     return {name: _text(tree, forced) for name, tree in (trees or {}).items()}
 
 
-def _variable(entry: StateVariable) -> dict[str, str]:
+def _variable(entry: StateVariable) -> dict[str, Any]:
     period = {} if entry.period is None else {"period": to_text(entry.period)}
-    return {"meaning": entry.meaning, "unit": entry.unit, **period}
+    return {"meaning": entry.meaning, "unit": entry.unit, **period, **({"discrete": True} if entry.discrete else {})}
+
+
+def _event(event: Event, forced: bool) -> dict[str, Any]:
+    data: dict[str, Any] = {"name": event.name, "guard": _text(event.guard, forced), "direction": event.direction}
+    data["reset"] = _texts(event.reset, forced)
+    if event.when is not None:
+        data["when"] = _text(event.when, forced)
+    if event.rest is not None:
+        data["rest"] = {"below": to_text(event.rest.below), "reset": _texts(event.rest.reset, forced)}
+    return data
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from chaosbench.dynamics.events import Event, event_formulas, events_to_data
 from chaosbench.dynamics.form import form_of
 from chaosbench.dynamics.headline import KINDS
 from chaosbench.dynamics.parts import InitialRule, Known, Parameter, Peer, Source, StateVariable, Variant, scope_of
@@ -31,11 +32,12 @@ class SystemDefinition:
         half momenta, in order). A forced system ends with the variable "phase" (rate 1, period `forcing_period`) in the place of t.
     size: None, or ("N", 40). boundary: rule for indices outside.
     lags: distinct lag expressions of the `delay(x, tau)` terms, in order of first use.
+    events: of a hybrid system, in file order; longest_step: a bound of its integrator's steps, an expression of parameters.
     terms: abbreviations by key, "w" or "w[i]", as written; `equations` have them replaced, `written` are the equations with them, for readers.
     """
 
     name: str
-    kind: Literal["flows", "maps", "delays"]
+    kind: Literal["flows", "maps", "delays", "hybrid"]
     title: str
     summary: str
     tags: tuple[str, ...]
@@ -59,6 +61,8 @@ class SystemDefinition:
     peers: tuple[Peer, ...] = ()
     aliases: tuple[str, ...] = ()
     conservative: bool = False
+    events: tuple[Event, ...] = ()
+    longest_step: Expression | None = None
     terms: Mapping[str, Expression] | None = None
     written: Mapping[str, Expression] | None = None
     path: Path | None = field(default=None, compare=False)
@@ -80,6 +84,11 @@ class SystemDefinition:
     def dimension(self) -> int:
         """D, the number of flat state slots."""
         return sum(variable.slots for variable in self.scope.variables)
+
+    @property
+    def tangent_dimension(self) -> int:
+        """The number of flat state slots that a small difference can have: D without the discrete variables."""
+        return self.dimension - sum(entry.discrete for entry in self.state)
 
     @cached_property
     def components(self) -> tuple[str, ...]:
@@ -139,7 +148,7 @@ class SystemDefinition:
     @cached_property
     def form(self) -> str:
         """SHA-256 of the expanded equations, minimal over renamings of variables and parameters (see `form.form_of`)."""
-        return form_of(self.equations, self.scope, self.kind)
+        return form_of({**self.equations, **event_formulas(self.events)}, self.scope, self.kind)
 
     def _skeleton(self) -> dict[str, Any]:
         return {
@@ -148,6 +157,7 @@ class SystemDefinition:
             "size": self.size,
             "boundary": self.boundary,
             "equations": [[entry.name, to_data(self.equations[entry.name])] for entry in self.state],
+            **events_to_data(self.events, self.state, self.longest_step),
         }
 
     def variant(self, name: str) -> "SystemDefinition":

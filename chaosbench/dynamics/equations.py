@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chaosbench.dynamics.discrete import check_discrete
 from chaosbench.dynamics.fields import check_keys, table_of
 from chaosbench.dynamics.hamilton import hamilton_equations
 from chaosbench.dynamics.parts import StateVariable, scope_of
@@ -51,7 +52,7 @@ def read_equations(data: Mapping[str, Any], symbols: Symbols, *, kind: str, labe
     else:
         equations = _equations(data, symbols, scope, terms, kind, label)
         table = table_of(data, "equations", f"{label}: ")
-        written = {entry.name: parse(table[state_key(entry)], where=label) for entry in symbols.state} if terms else None
+        written = {entry.name: parse(table.get(state_key(entry), "0"), where=label) for entry in symbols.state} if terms else None
     lags = tuple(dict.fromkeys(part.lag for tree in equations.values() for part in walk(tree) if isinstance(part, Delay)))
     if kind == "delays" and not lags:
         raise DefinitionError(f"{label}: equations: no delay(...) occurs; a system of kind 'delays' has at least one; move the file to flows")
@@ -68,20 +69,22 @@ def read_equations(data: Mapping[str, Any], symbols: Symbols, *, kind: str, labe
 
 def _equations(data: Mapping[str, Any], symbols: Symbols, scope: Scope, terms: Mapping[str, Term], kind: str, label: str) -> dict[str, Expression]:
     table = table_of(data, "equations", f"{label}: ")
-    keys = {state_key(entry): entry for entry in symbols.state}
+    keys = {state_key(entry): entry for entry in symbols.state if not entry.discrete}
+    still = check_discrete(table, symbols, kind, label)
     check_keys(table, keys, f"{label}: equations", required=keys)
     delays = kind == "delays"
-    return {
+    found = {
         entry.name: _formula(table[key], scope, f"{label}: equations.{key}", Use(index=entry.indexed, time=symbols.forced, delays=delays), terms)
         for key, entry in keys.items()
     }
+    return {**found, **still}
 
 
 def _forcing_period(data: Mapping[str, Any], equations: Mapping[str, Expression], scope: Scope, kind: str, label: str) -> Expression:
     where = f"{label}: forcing_period"
     if kind == "maps":
         raise DefinitionError(f"{where}: is given for a map; maps have no time; make the phase a state variable of its own")
-    if not any("t" in names_in(tree) for tree in equations.values()):
+    if kind != "hybrid" and not any("t" in names_in(tree) for tree in equations.values()):
         raise DefinitionError(f"{where}: is given, but no equation uses t; it belongs to forced systems; remove it, or write the forcing with t")
     return _formula(str(data["forcing_period"]), scope, where, Use(state=False))
 

@@ -25,6 +25,7 @@ def form_of(equations: Mapping[str, Expression], scope: Scope, kind: str) -> str
     present = frozenset().union(*(symbols_in(terms) for terms in expanded.values()))
     roles = {variable.name: f"variable{bool(variable.length)}" for variable in scope.variables}
     roles.update({name: f"parameter{slot.shape}" for name, slot in scope.parameters.items() if name in present})
+    roles.update({name: name for name in expanded if name not in roles})  # events
     text = _Search(expanded).least(_ranked({name: (0, role) for name, role in roles.items()}))
     return sha256_of([kind, scope.boundary if scope.size else None, sorted(roles.values()), text])
 

@@ -11,13 +11,14 @@ from chaosbench.expressions.tree import Expression, to_data
 
 @dataclass(frozen=True)
 class StateVariable:
-    """One state variable: `indexed` means one per cell; `period` (an expression of parameters) marks an angle."""
+    """One state variable: `indexed` means one per cell; `period` (an expression of parameters) marks an angle; `discrete` is changed by events only."""
 
     name: str
     meaning: str
     unit: str = "1"
     indexed: bool = False
     period: Expression | None = None
+    discrete: bool = False
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,8 @@ def system_from(
     terms: Mapping[str, str] = {},
     integrals: Mapping[str, str] = {},
     conservative: bool = False,
+    events: Sequence[Mapping[str, Any]] = (),
+    longest_step: str | None = None,
 ) -> SystemDefinition:
     """Return a system written as strings, by the rules of a definition file.
 
@@ -63,7 +65,7 @@ def system_from(
     state: names in order, or {name: {"meaning": ..., "period": ...}}; default the keys of `equations`. Needed with a Hamiltonian.
     initial: the table of a definition file; default centre 0.1 with a spread of 0.01 for every variable (near the origin, where most
         systems start well, and small because the basin is unknown), for delays a constant history with the same numbers.
-    The other arguments have the meaning of the keys of the same name.
+    events: the tables of [[event]], hybrid systems only. The other arguments have the meaning of the keys of the same name.
 
     Raises DefinitionError "name: key: what is wrong; rule; fix".
     """
@@ -78,7 +80,14 @@ def system_from(
         "integrals": dict(integrals),
         "conservative": conservative,
     }
-    optional = {"hamiltonian": hamiltonian, "forcing_period": forcing_period, "size": size, "boundary": boundary}
+    optional: dict[str, Any] = {
+        "hamiltonian": hamiltonian,
+        "forcing_period": forcing_period,
+        "size": size,
+        "boundary": boundary,
+        "longest_step": longest_step,
+    }
+    optional |= {"event": list(events)} if events else {}
     data.update({key: value for key, value in optional.items() if value is not None})
     start = {"history": dict.fromkeys(entries, "0.1")} if kind == "delays" else {"centre": [0.1] * len(entries)}
     data["initial"] = dict(initial) if initial is not None else {**start, "spread": 0.01}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from chaosbench.dynamics.fields import check_keys, number_of, numbers_of, table_of, text_of, whole_of
+from chaosbench.dynamics.fields import check_keys, flag_of, number_of, numbers_of, table_of, text_of, whole_of
 from chaosbench.dynamics.parts import Parameter, StateVariable
 from chaosbench.dynamics.vectors import RECIPES, check_recipe, make_vector
 from chaosbench.errors import DefinitionError
@@ -69,9 +69,10 @@ def _variable(key: str, entry: Any, size: tuple[str, int] | None, where: str) ->
         raise DefinitionError(f"{where}: is indexed, but the system has no size; indexed variables need cells; add [size] with N = ...")
     if not isinstance(entry, Mapping):
         raise DefinitionError(f'{where}: {entry!r} is not a table; a variable has a meaning; write {key} = {{ meaning = "..." }}')
-    check_keys(entry, {"meaning", "unit", "period"}, where)
+    check_keys(entry, {"meaning", "unit", "period", "discrete"}, where)
     period = parse(str(entry["period"]), where=f"{where}.period") if "period" in entry else None
-    return StateVariable(key.removesuffix("[i]"), text_of(entry, "meaning", where), text_of(entry, "unit", where, "1"), indexed, period)
+    texts = text_of(entry, "meaning", where), text_of(entry, "unit", where, "1")
+    return StateVariable(key.removesuffix("[i]"), *texts, indexed, period, flag_of(entry, "discrete", where))
 
 
 def _parameter(name: str, entry: Any, size: tuple[str, int] | None, where: str) -> Parameter:

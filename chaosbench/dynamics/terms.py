@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chaosbench.dynamics.discrete import event_texts
 from chaosbench.dynamics.fields import table_of
 from chaosbench.errors import DefinitionError
 from chaosbench.expressions.parse import parse
@@ -57,7 +58,7 @@ def check_terms_used(terms: Mapping[str, Term], data: Mapping[str, Any], label: 
     if not terms:
         return
     tables = [table_of(data, key, f"{label}: ") for key in ("equations", "terms", "integrals", "identities", "balances")]
-    texts = [data.get("hamiltonian", "0"), *(text for table in tables for text in table.values())]
+    texts = [data.get("hamiltonian", "0"), *(text for table in tables for text in table.values()), *event_texts(data)]
     for name in terms:
         if not any(name in names_in(parse(text, where=label)) for text in texts):
             raise DefinitionError(f"{label}: terms.{name}: no formula uses it; a term saves writing; remove it or use it")

@@ -9,6 +9,7 @@ import numpy as np
 from chaosbench.arrays import finite_array
 from chaosbench.errors import IntegrationError
 from chaosbench.integrators._choice import supporting
+from chaosbench.integrators._events import Events
 from chaosbench.integrators._stiffness import stiff_at
 from chaosbench.integrators._threads import all_cores
 from chaosbench.integrators.base import InitialState, Integrator, Solution, Status
@@ -44,7 +45,7 @@ class Request:
         """The number of trajectories B."""
         return len(self.states)
 
-    def solution(self, times: np.ndarray, final: InitialState | None = None) -> Solution:
+    def solution(self, times: np.ndarray, final: InitialState | None = None, events: Events | None = None) -> Solution:
         """Return the filled arrays as a Solution at the caller's `times`; an explicit method that gave up on a stiff flow is told so."""
         reached = final or InitialState(self.final)
         if self.explicit:
@@ -54,7 +55,7 @@ class Request:
                 if stiff_at(self.system, reached.states[lane], row, self.rtol, self.atol):
                     self.status[lane] = Status.STIFF
         evaluations, rejected = self.counts.T.copy()
-        return Solution(np.asarray(times, dtype=np.float64), self.out, self.status, evaluations, rejected, reached)
+        return Solution(np.asarray(times, dtype=np.float64), self.out, self.status, evaluations, rejected, reached, events)
 
 
 def checked(

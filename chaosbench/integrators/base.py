@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from chaosbench.integrators._events import Events
+
 if TYPE_CHECKING:
     from chaosbench.dynamics.compile import CompiledSystem
 
@@ -29,6 +31,7 @@ class Status(IntEnum):
     TOO_MANY_STEPS = 3
     INTERRUPTED = 4
     STIFF = 5
+    ZENO = 6
 
     @property
     def sentence(self) -> str:
@@ -46,6 +49,7 @@ _SENTENCES = {
         "the explicit method gave up because the system is stiff here: stability, not accuracy, limits its steps; "
         "take an implicit integrator, see `chaosbench list integrators`"
     ),
+    Status.ZENO: "events accumulate: the system comes to rest in infinitely many impacts; give the event a `rest` rule",
 }
 
 
@@ -74,7 +78,7 @@ class Solution:
     """What an integrator returns.
 
     times: (T,) or (B, T). states: (B, T, D), NaN from a failure on. status: (B,) int8 of Status. evaluations, rejected: (B,) int64
-    counts of right-hand-side evaluations and rejected steps (a clock-free measure of work). events: None. final: the last state reached.
+    counts of right-hand-side evaluations and rejected steps (a clock-free measure of work). events: those of a hybrid system. final: the last state reached.
     """
 
     times: np.ndarray
@@ -83,7 +87,7 @@ class Solution:
     evaluations: np.ndarray
     rejected: np.ndarray
     final: InitialState
-    events: None = None
+    events: Events | None = None
 
 
 class Integrator(ABC):

@@ -10,6 +10,7 @@ from chaosbench.integrators._choice import choose
 from chaosbench.invariants._block_error import block_mean
 from chaosbench.randomness import generator
 from chaosbench.settling import on_attractor
+from chaosbench.invariants._event_volume import rates_at_events
 from chaosbench.timescale import dominant_period, embed_angles
 
 _RUNS = 16
@@ -57,7 +58,8 @@ def survey(system: CompiledSystem, *, seed: int, period: float, transient: float
     moves = np.ptp(good, axis=1).max(axis=0) > _STILL * (1e-3 + np.abs(flat).max(axis=0))
     for column in (mean, spread, low, high):
         column[angles] = np.nan
-    periods, divergence, decay = _periods(system, good, dt), _divergence(system, good, dt, seed), _decay(system, flat)
+    at_events = None if solution.events is None else rates_at_events(system, solution.events, solution.status == 0, dt * (_SAMPLES - 1))
+    periods, divergence, decay = _periods(system, good, dt), _divergence(system, good, dt, seed, at_events), _decay(system, flat)
     return Attractor(mean, spread, low, high, periods, divergence, decay, not bool(moves.any()), failed)
 
 
@@ -79,8 +81,10 @@ def _decay(system: CompiledSystem, states: np.ndarray) -> float:
     return float(np.median(np.maximum(rates, 0.0)))
 
 
-def _divergence(system: CompiledSystem, states: np.ndarray, dt: float, seed: int) -> tuple[float, float]:
+def _divergence(system: CompiledSystem, states: np.ndarray, dt: float, seed: int, at_events: np.ndarray | None = None) -> tuple[float, float]:
     """Mean trace of the Jacobian (maps: mean ln |det|) on 2048 samples a trajectory, with its standard error; delays: of the present state.
+
+    at_events: what the events of a hybrid system add, in equal parts of each trajectory.
 
     Samples are drawn anew for each, not evenly spaced: those would keep step with a cycle, and so would orbits that run in phase.
     Above 12 dimensions 64 must do.
@@ -101,5 +105,7 @@ def _divergence(system: CompiledSystem, states: np.ndarray, dt: float, seed: int
         part = slice(start, start + _ROWS)
         jacobians = system.jacobian(seen[part], past=None if past is None else past[part])
         numbers[part] = np.linalg.slogdet(jacobians)[1] if definition.kind == "maps" else np.trace(jacobians, axis1=1, axis2=2)
-    statistics = block_mean(numbers.reshape(runs, wanted, 1))
+    if at_events is not None:
+        numbers = numbers.reshape(runs, at_events.shape[1], -1).mean(axis=2) + at_events
+    statistics = block_mean(numbers.reshape(runs, -1, 1))
     return float(statistics.mean[0]), float(statistics.standard_error[0])

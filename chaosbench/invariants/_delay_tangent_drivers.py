@@ -9,8 +9,9 @@ import numpy as np
 
 from chaosbench.integrators._call import at, call, driver
 from chaosbench.integrators._step_size import escaped
+from chaosbench.integrators._tangent_error import tangent_error
 from chaosbench.invariants._orthonormal import orthonormalise
-from chaosbench.invariants._tangent_drivers import BLOW_UP, INTERRUPTED, OK, Buffers, tangent_error
+from chaosbench.invariants._tangent_drivers import BLOW_UP, INTERRUPTED, OK, Buffers
 
 
 @driver

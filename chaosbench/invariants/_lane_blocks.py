@@ -32,7 +32,7 @@ def terms(system: CompiledSystem, rtol: float) -> float:
 
 def fits(system: CompiledSystem, columns: int, rtol: float) -> bool:
     """Whether the orbits of a system go side by side: one without delays whose kernel, cells written out, compiles in about two seconds at most."""
-    if system.definition.kind == "delays" or unrolled_size(system.tape) > _LARGEST:
+    if system.definition.kind in ("delays", "hybrid") or unrolled_size(system.tape) > _LARGEST:
         return False
     return terms(system, rtol) + min(3.0 * columns**2 * system.dimension, 4500.0) <= _LARGEST
 

@@ -106,8 +106,8 @@ def plan_run(system: CompiledSystem, initial: InitialState, seed: int, options: 
     elif delays:
         columns = 4
     else:
-        columns = system.dimension if system.dimension <= FULL_SPECTRUM else 16
-    most = FULL_SPECTRUM if delays else system.dimension
+        columns = system.definition.tangent_dimension if system.dimension <= FULL_SPECTRUM else 16
+    most = FULL_SPECTRUM if delays else system.definition.tangent_dimension
     steps = _steps_per_lag(system, initial, seed, options) if delays else 0
     while True:
         plan = _pilot(system, initial, columns, steps, seed, options)
@@ -173,7 +173,7 @@ def _pilot(
     if interval is None:
         interval = _interval_of(system, run, exponents, first, steps, options.nats)
     interval = _within_rounding(system, run, interval)
-    volume = system.definition.conservative and 1 < columns == system.dimension
+    volume = system.definition.conservative and 1 < columns == system.definition.tangent_dimension
     return Plan(run, interval, run.steps_in(interval), exponents, volume)
 
 
@@ -182,13 +182,13 @@ def _interval_of(system: CompiledSystem, run: TangentRun | NeighbourRun, exponen
     spread = exponents[0] - exponents[-1] if len(exponents) > 1 else abs(exponents[0])
     longest = 20.0 * first if steps == 0 else float(steps)
     interval = min(longest, nats / (run.time_of(1.0) * max(float(spread), 1e-300))) if np.isfinite(spread) else first
-    whole = system.definition.kind != "flows"
+    whole = system.definition.kind in ("maps", "delays")
     return max(1.0, float(np.floor(interval))) if whole else two_digits(max(interval, first))
 
 
 def _within_rounding(system: CompiledSystem, run: TangentRun | NeighbourRun, interval: float) -> float:
     """Return `interval`, or a shorter one, in which no burst parts the first and the last column so far that rounding decides the last."""
-    whole = system.definition.kind != "flows"
+    whole = system.definition.kind in ("maps", "delays")
     for _ in range(_SHORTENINGS):
         logs = run.advance(_PILOT, interval=interval, per_record=1, every=run.steps_in(interval))[run.status == Status.OK]
         parted = float((logs[..., 0] - logs[..., -1]).max()) if len(logs) else 0.0

@@ -25,7 +25,7 @@ def regime_of(definition: SystemDefinition, statistics: BlockMean, *, at_rest: b
     positive = int(np.count_nonzero(statistics.mean > width))
     zero = int(np.count_nonzero(np.abs(statistics.mean) <= width))
     conservative = definition.conservative
-    if definition.kind != "delays" and len(statistics.mean) == definition.dimension and statistics.mean[0] > width[0]:
+    if definition.kind != "delays" and len(statistics.mean) == definition.tangent_dimension and statistics.mean[0] > width[0]:
         conservative = conservative or _preserves_volume(statistics)
     if at_rest:
         return "fixed point"

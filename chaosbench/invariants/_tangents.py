@@ -12,6 +12,7 @@ from chaosbench.integrators._splitting import Splitting
 from chaosbench.integrators._threads import all_cores, run_blocks
 from chaosbench.integrators.base import InitialState, Status
 from chaosbench.invariants._carrier import Carrier
+from chaosbench.invariants._hybrid_lane import HybridLane
 from chaosbench.invariants._lane_blocks import LANES, LaneBlock, fits, taylor_order
 from chaosbench.invariants._lanes import DelayLane, FlowLane, MapLane, SplittingLane
 from chaosbench.invariants._rounding import two_digits
@@ -66,15 +67,16 @@ class TangentRun:
         threads: int | None = None,
     ) -> None:
         definition, runs, dimension = system.definition, len(initial.states), system.dimension
-        if columns < 1 or (definition.kind != "delays" and columns > dimension):
-            raise InvariantError(f"{definition.name}: columns = {columns!r}; a {dimension}-dimensional system has 1 to {dimension} exponents")
+        if columns < 1 or (definition.kind != "delays" and columns > definition.tangent_dimension):
+            most = definition.tangent_dimension
+            raise InvariantError(f"{definition.name}: columns = {columns!r}; a {most}-dimensional system has 1 to {most} exponents")
         kinks = definition.kind == "flows" and not system.tape.smooth
-        self.rtol = rtol or (RTOL_CONSERVATIVE if definition.conservative else RTOL_WITH_KINKS if kinks else RTOL)
+        self.rtol = rtol or (RTOL_CONSERVATIVE if definition.conservative or definition.events else RTOL_WITH_KINKS if kinks else RTOL)
         self.in_lanes = splitting is None and fits(system, columns, self.rtol)
         if not self.in_lanes and splitting is None and rtol is None and self.rtol == RTOL and fits(system, columns, RTOL_OF_LARGE):
             self.in_lanes, self.rtol = True, RTOL_OF_LARGE
         self.loosest = RTOL_WITH_KINKS if kinks else self.rtol if self.in_lanes else 1.0
-        if not (self.in_lanes or rtol or definition.conservative or kinks):
+        if not (self.in_lanes or rtol or definition.conservative or kinks or definition.events):
             self.rtol = RTOL_ALONE
         self.atol = (0.01 if self.in_lanes else 0.1) * self.rtol * _smallest_component(initial)
         self.status = np.zeros(runs, dtype=np.int8)
@@ -100,11 +102,14 @@ class TangentRun:
             for b in range(runs):
                 self._carriers.append(SplittingLane(system, method.weights, initial.states[b], tangents[b], rows[b], splitting))
             return
-        tableau = tangent_tableau(definition.conservative)
+        tableau = tangent_tableau(definition.conservative or bool(definition.events))
         self.method = tableau.name if definition.kind != "maps" else "iterated map"
+        self.method += " from event to event" if definition.events else ""
         for b in range(runs):
             if definition.kind == "delays":
                 self._carriers.append(DelayLane(system, tableau, initial, b, tangents[b], rows[b], self.rtol, self.atol, steps_per_lag))
+            elif definition.events:
+                self._carriers.append(HybridLane(system, tableau, initial.states[b], tangents[b], rows[b], self.rtol, self.atol))
             elif definition.kind == "maps":
                 self._carriers.append(MapLane(system, initial.states[b], tangents[b], rows[b]))
             else:
@@ -210,6 +215,11 @@ def directions(definition: SystemDefinition, seed: int, b: int, columns: int, di
         first = np.concatenate([unitary.real, unitary.imag])
         conjugate = np.concatenate([-unitary.imag, unitary.real])
         return np.ascontiguousarray(np.concatenate([first, conjugate[:, ::-1]], axis=1).T)
+    if definition.events:  # what is discrete has no tangent
+        moving = np.flatnonzero([not entry.discrete for entry in definition.state])
+        found = np.zeros((columns, dimension))
+        found[:, moving] = np.linalg.qr(stream.standard_normal((len(moving), len(moving))))[0][:columns]
+        return found
     return np.asarray(np.linalg.qr(stream.standard_normal((dimension, dimension)))[0][:columns])
 
 

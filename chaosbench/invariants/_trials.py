@@ -59,7 +59,7 @@ class Trial:
     def balanced(self) -> bool:
         """Whether all exponents of a flow sum to its mean divergence, within 4 standard errors and 0.5 % of the fastest."""
         statistics, (value, error) = self.first.statistics, self.divergence
-        if not self.tangents_of_flow or len(statistics.mean) < self.definition.dimension or not np.isfinite(value):
+        if not self.tangents_of_flow or len(statistics.mean) < self.definition.tangent_dimension or not np.isfinite(value):
             return True
         room = 4.0 * np.hypot(error, np.sqrt(max(0.0, float(statistics.covariance.sum())))) + _UNBALANCED * np.abs(statistics.mean).max()
         return bool(abs(float(statistics.mean.sum()) - value) <= room + 0.5 * statistics.slack)

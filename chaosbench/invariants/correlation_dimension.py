@@ -29,7 +29,7 @@ class CorrelationDimension(Invariant):
     max_points bounds what `target_error` may ask for. dt: sampling interval for systems, None as above.
     """
 
-    kinds = ("flows", "maps", "delays")
+    kinds = ("flows", "maps", "delays", "hybrid")
     unit = "1"
     requires = "samples"
     source = (
