@@ -27,6 +27,7 @@ LAYERS = [
     {"accelerators"},
     {"facts"},
     {"initial"},
+    {"noisy_starts"},
     {"timescale"},
     {"requests"},
     {"settling", "certificate"},

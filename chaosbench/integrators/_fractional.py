@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _EVEN = 1e-9
 _MOST = 1 << 24
+_CIRCLE = 1 << 17
 
 
 def uniform_steps(times: np.ndarray, longest: np.ndarray) -> np.ndarray:
@@ -44,30 +45,43 @@ def fractional_table(
     system: "CompiledSystem", request: Request, lane: int, noise: np.ndarray, key: np.ndarray, steps: int, parts: int
 ) -> np.ndarray:
     """Return the increments (n, M) of a run of `steps` steps of `parts` finest ones each, of the trajectory `lane` of a request."""
-    definition, diffusion = system.definition, system.diffusion
-    if definition.noise is None or definition.noise.hurst is None or diffusion is None:
-        raise IntegrationError(f"{definition.name}: its noise is not fractional")
-    row = request.parameters[min(lane, len(request.parameters) - 1)]
-    hurst = float(system.quantity(definition.noise.hurst).value(np.zeros((1, system.dimension)), row)[0])
-    if not 0.0 < hurst < 1.0:
-        raise IntegrationError(f"{definition.name}: the Hurst exponent of trajectory {lane} is {hurst}; it lies between 0 and 1; correct its parameters")
+    hurst, processes = _hurst_of(system, request.parameters[min(lane, len(request.parameters) - 1)])
     times = request.times[min(lane, len(request.times) - 1)]
     count = steps * parts
     if count == 0:
-        return np.zeros((1, diffusion.count))
+        return np.zeros((1, processes))
     fine = float(times[-1] - times[0]) / count
-    unit = fractional_noise(hurst, count, key=key, stream=noise[0], processes=diffusion.count)
+    unit = fractional_noise(hurst, count, key=key, stream=noise[0], processes=processes)
     return np.ascontiguousarray(unit * _powers(np.array([fine]), hurst)[0])
 
 
-def fractional_noise(hurst: float, count: int, *, key: np.ndarray, stream: int, processes: int) -> np.ndarray:
+def circular_table(system: "CompiledSystem", row: np.ndarray, key: np.ndarray, stream: int, h: float) -> np.ndarray:
+    """Return increments over steps of h (2^17, M) to be read around and around: stationary, with exact covariances up to half the circle."""
+    hurst, processes = _hurst_of(system, row)
+    unit = fractional_noise(hurst, _CIRCLE, key=key, stream=stream, processes=processes, circle=True)
+    return np.ascontiguousarray(unit * _powers(np.array([h]), hurst)[0])
+
+
+def _hurst_of(system: "CompiledSystem", row: np.ndarray) -> tuple[float, int]:
+    """Return the Hurst exponent at parameters (P,) and the number of processes."""
+    definition, diffusion = system.definition, system.diffusion
+    if definition.noise is None or definition.noise.hurst is None or diffusion is None:
+        raise IntegrationError(f"{definition.name}: its noise is not fractional; the table belongs to fractional noise")
+    hurst = float(system.quantity(definition.noise.hurst).value(np.zeros((1, system.dimension)), row)[0])
+    if not 0.0 < hurst < 1.0:
+        raise IntegrationError(f"{definition.name}: the Hurst exponent of a trajectory is {hurst}; it lies between 0 and 1; correct its parameters")
+    return hurst, diffusion.count
+
+
+def fractional_noise(hurst: float, count: int, *, key: np.ndarray, stream: int, processes: int, circle: bool = False) -> np.ndarray:
     """Return `count` increments over unit steps of independent fractional Brownian motions (count, processes): variance 1, exact covariances.
 
     Method: the covariances of the increments fill a circulant matrix of twice the next power of two, whose eigenvalues, a Fourier transform, scale
     the normals of the counter; a second transform gives the increments. Basic arithmetic and our own elementary functions in fixed order: the bits are
-    the same on every machine. The path belongs to its length: a longer run is another one.
+    the same on every machine. The path belongs to its length: a longer run is another one. circle: the whole circle, of `count` increments, a power of two of at least 4:
+    covariances are exact between increments up to half of it apart, around its end as well.
     """
-    half = 1 << max(1, math.ceil(math.log2(count)))
+    half = (1 << max(1, math.ceil(math.log2(count)))) // (2 if circle else 1)
     size = 2 * half
     twiddles = _twiddles(size)
     powers = _powers(np.arange(half + 2, dtype=np.float64), 2.0 * hurst)

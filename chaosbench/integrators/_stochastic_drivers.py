@@ -1,7 +1,8 @@
 """The loops of stochastic methods: increments of the noise from a counter, equal steps between samples; see `_stochastic_steps` for arguments.
 
 key (2,) and stream: of the counter, see `_philox`. clock (1,) uint64: the number of finest steps done, counted on. parts: 2^refinement, the number of
-finest steps in a step. table (n, M): increments of the noise on the finest grid from the start of the run, in the place of Wiener processes, if n > 0.
+finest steps in a step. table (n, M): increments of the noise on the finest grid from the start of the run, in the place of Wiener processes, if n > 0; read
+around and around.
 """
 
 import math
@@ -35,13 +36,44 @@ def draw(
     for _ in range(parts):
         for a in range(count):
             if table.shape[0] > 0:
-                w[a] += table[clock[0], a]
+                w[a] += table[clock[0] % np.uint64(table.shape[0]), a]
                 continue
             normals(addresses[3], key, stream, clock[0], a, uniforms, work, pair)
             dw = root * pair[0]
             z[a] += w[a] * fine + 0.5 * fine * (dw + third * pair[1])
             w[a] += dw
         clock[0] += _ONE
+
+
+@driver
+def advance(
+    code: int,
+    addresses: np.ndarray,
+    shift: float,
+    groups: np.ndarray,
+    process_of: np.ndarray,
+    key: np.ndarray,
+    stream: int,
+    clock: np.ndarray,
+    parts: int,
+    table: np.ndarray,
+    h: float,
+    number: int,
+    memory: Memory,
+    counts: np.ndarray,
+    stop: np.ndarray,
+) -> int:
+    """Carry the state in memory[0] `number` steps of length h on; return how it ended, and leave the last good state where it was."""
+    u, result = memory[0], memory[1]
+    for _ in range(number):
+        if stop[0] != 0:
+            return INTERRUPTED
+        draw(addresses, key, stream, clock, parts, h, groups.shape[1], table, memory)
+        counts[0] += step(code, addresses, h, shift, groups, process_of, memory)
+        if escaped(result, u.size):
+            return BLOW_UP
+        copy(result, 0, u, u.size)
+    return OK
 
 
 @driver
@@ -65,28 +97,23 @@ def _run(
     stop: np.ndarray,
 ) -> tuple[int, int]:
     """Carry the state in memory[0] over `times` in steps of at most `longest`; return how it ended and the number of rows written."""
-    u, result = memory[0], memory[1]
+    u = memory[0]
     copy(u, 0, out[0], u.size)
-    steps = 0
+    left = max_steps
     for index in range(1, times.size):
         span = times[index] - times[index - 1]
         number = max(np.ceil(span / longest * (1.0 - 1e-12)), 1.0)
         h = span / number
         if too_small(h, times[index]):
             return STEP_UNDERFLOW, index
-        done = 0.0
-        while done < number:
-            if stop[0] != 0:
-                return INTERRUPTED, index
-            if steps >= max_steps:
-                return TOO_MANY_STEPS, index
-            draw(addresses, key, noise[0], clock, parts, h, groups.shape[1], table, memory)
-            counts[0] += step(code, addresses, h, shift, groups, process_of, memory)
-            steps += 1
-            if escaped(result, u.size):
-                return BLOW_UP, index
-            copy(result, 0, u, u.size)
-            done += 1.0
+        ended = advance(
+            code, addresses, shift, groups, process_of, key, noise[0], clock, parts, table, h, int(min(number, left)), memory, counts, stop
+        )
+        if ended != OK:
+            return ended, index
+        if number > left:
+            return TOO_MANY_STEPS, index
+        left -= int(number)
         copy(u, 0, out[index], u.size)
     return OK, times.size
 
