@@ -87,7 +87,8 @@ def measure(
         report(0.0, f"{definition.name}: runs or halves of orbits disagree; transient ten times longer")
     facts = _facts(system, trials, extent, seed)
     sure = trials[-1].sound and not _too_rough(definition, trials[-1].first)
-    if facts.regime not in WITHOUT_ATTRACTOR and not definition.conservative and not (facts.regime in CHAOTIC and sure):
+    lasts = definition.noise is not None and not trials[-1].escaping  # under noise nothing is a transient for ever
+    if not lasts and facts.regime not in WITHOUT_ATTRACTOR and not definition.conservative and not (facts.regime in CHAOTIC and sure):
         report(0.85, f"{definition.name}: lifetime")
         lifetime = lifetime_of_chaos(system, seed=seed, period=period, transient=trials[0].transient, threads=threads)
         if lifetime is not None and facts.regime != "metastable":
@@ -179,7 +180,7 @@ def _too_rough(definition: SystemDefinition, exponents: Exponents) -> bool:
 
 def precision_of(definition: SystemDefinition) -> float:
     """Return the relative error aimed at: enough to be held against every published largest exponent at the file's parameters."""
-    precision = PRECISION_OF_MANY if definition.dimension > _MANY else PRECISION_OF_MAPS if definition.kind == "maps" else PRECISION
+    precision = PRECISION_OF_MANY if definition.dimension > _MANY else PRECISION_OF_MAPS if definition.discrete else PRECISION
     values = definition.scalars
     for known in definition.known:
         here = all(values[name] == value for name, value in {**(known.parameters or {}), **(known.size or {})}.items())
@@ -266,7 +267,7 @@ def _entropy_bound(statistics: BlockMean) -> Measured:
 def _correlation_dimension(system: CompiledSystem, facts: Facts, period: float, threads: int | None) -> Measured | None:
     """Measure it where there is an attractor of few dimensions, not a piece of the line, and the fit finds a scaling region."""
     dimension = facts.kaplan_yorke_dimension.value
-    if facts.regime not in CHAOTIC or system.dimension == 1 or not isinstance(dimension, float) or dimension > _MOST_DIMENSIONS:
+    if system.definition.noise is not None or facts.regime not in CHAOTIC or system.dimension == 1 or not isinstance(dimension, float) or dimension > _MOST_DIMENSIONS:
         return None
     cloud = points_of_system(
         system, seed=facts.seed, points=_POINTS, duration=None, dt=None, period=period, transient=facts.transient, threads=threads

@@ -34,7 +34,7 @@ def generate(
     Blocks of about 8 MB are made and written one at a time; after Ctrl-C or a crash the same call continues behind the last finished block.
     progress: called with (trajectories on disk, n_trajectories). Raises DatasetError as `simulate` does and StoreError as `write` does.
     """
-    request = checked_request(definition, n_trajectories, n_samples, seed, dt, transient, None, integrator, rtol, atol, 0)
+    request = checked_request(definition, n_trajectories, n_samples, seed, dt, transient, None, integrator, rtol, atol, 0, certify)
 
     def make_block(start: int, count: int) -> xr.Dataset:
         return simulate(
@@ -42,7 +42,7 @@ def generate(
             n_trajectories=count,
             n_samples=n_samples,
             seed=seed,
-            dt=None if definition.kind == "maps" else request.dt,
+            dt=None if definition.discrete else request.dt,
             transient=request.transient,
             integrator=integrator,
             rtol=rtol,

@@ -8,6 +8,7 @@ from chaosbench.dynamics.compile import CompiledSystem
 from chaosbench.errors import DatasetError
 from chaosbench.expressions.constants import constant_value
 from chaosbench.expressions.tree import Expression
+from chaosbench.integrators._philox import streams_of
 from chaosbench.integrators.base import InitialState
 from chaosbench.randomness import generator
 
@@ -31,7 +32,7 @@ def draw_initial(
     states = np.stack([_draw(system, stream, first + b) for b, stream in enumerate(streams)])
     if definition.initial.on is not None:
         states = np.stack([_on_level_set(system, definition.initial.on, state, rows[b], streams[b]) for b, state in enumerate(states)])
-    return InitialState(states)
+    return InitialState(states, noise=None if definition.noise is None else streams_of(purpose, first, n))
 
 
 def _draw(system: CompiledSystem, stream: np.random.Generator, index: int) -> np.ndarray:

@@ -54,6 +54,7 @@ def checked_request(
     rtol: float | None,
     atol: float | None,
     first: int,
+    certify: bool = False,
 ) -> Request:
     """Return the checked request of `simulate`'s arguments; DatasetError says value, rule and fix."""
     for name, count, least in (("n_trajectories", n_trajectories, 1), ("n_samples", n_samples, 1), ("seed", seed, 0), ("first", first, 0)):
@@ -79,9 +80,14 @@ def checked_request(
         raise DatasetError(f"integrator {choice.name} takes {', '.join(method.kinds)}; {definition.name} is of kind {definition.kind}")
     if (reason := method.unsupported(system)) is not None:
         raise DatasetError(f"integrator {choice.name} cannot take {definition.name}: {reason}; leave integrator out for one that can")
-    if definition.kind == "maps" and dt not in (None, 1, 1.0):
+    if certify and definition.noise is not None:
+        raise DatasetError(
+            f"certify: {definition.name} has noise, whose path is drawn on the grid of the steps; no second method has a trust horizon for it; leave it "
+            "out, and compare runs with half the step and one refinement less"
+        )
+    if definition.discrete and dt not in (None, 1, 1.0):
         raise DatasetError(f"dt = {dt!r}: a map is sampled once an iteration; leave dt out")
-    step = dt if dt is not None else MAP_PERIOD if definition.kind == "maps" else _period(system) / SAMPLES_PER_PERIOD
+    step = dt if dt is not None else MAP_PERIOD if definition.discrete else _period(system) / SAMPLES_PER_PERIOD
     wait = default_transient(system) if transient is None else float(transient)
     tolerances = [usual if wish is None else wish for wish, usual in zip((rtol, atol), method.tolerances, strict=True)]
     return Request(system, method, choice.name, choice.reason, rows, int(n_samples), seed, float(step), wait, *tolerances)
@@ -114,7 +120,7 @@ def default_transient(system: CompiledSystem) -> float:
     """Return the time to leave out: measured, else 100 periods (maps 1000 iterations); 0 for conservative systems, which have no transient."""
     if system.definition.conservative:
         return 0.0
-    if system.definition.kind == "maps":
+    if system.definition.discrete:
         return float(MAP_TRANSIENT)
     facts = load_facts(system.definition)
     return facts.transient if facts is not None else TRANSIENT_PERIODS * estimate_period(system)

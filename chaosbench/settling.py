@@ -9,6 +9,7 @@ from chaosbench.errors import DatasetError
 from chaosbench.initial import TRIES, draw_initial
 from chaosbench.integrators._choice import choose
 from chaosbench.integrators.base import InitialState, Status
+from chaosbench.noisy_starts import one_run, settling_noise, unused_noise
 from chaosbench.requests import Request, default_transient
 
 
@@ -56,7 +57,7 @@ def settle(request: Request, seed: int, purpose: str, first: int, threads: int |
             np.concatenate([draw.history for draw in draws if draw.history is not None]) if draws[0].history is not None else None,
             draws[0].lags,
         )
-        ended, failed = _after_transient(request, drawn, request.rows[pending], threads)
+        ended, failed = _after_transient(request, settling_noise(drawn, request.system, purpose, attempt, pending + first), request.rows[pending], threads)
         if settled is None:
             settled = InitialState(ended.states.copy(), None if ended.history is None else ended.history.copy(), ended.lags)
         else:
@@ -66,7 +67,7 @@ def settle(request: Request, seed: int, purpose: str, first: int, threads: int |
         rejected[pending[failed]] += 1
         pending = pending[failed]
         if not pending.size:
-            return _wrapped(settled, request.system.periods), rejected
+            return unused_noise(_wrapped(settled, request.system.periods), request.system, purpose, first), rejected
     raise DatasetError(
         f"{request.system.definition.name}: trajectory {first + int(pending[0])} left the attractor in {TRIES} draws from [initial]; "
         "narrow the initial rule, shorten the transient, or change the parameters"
@@ -74,11 +75,11 @@ def settle(request: Request, seed: int, purpose: str, first: int, threads: int |
 
 
 def _after_transient(request: Request, drawn: InitialState, rows: np.ndarray, threads: int | None) -> tuple[InitialState, np.ndarray]:
-    if request.transient <= 0:
+    if request.transient <= 0 or one_run(request.system):
         return drawn, np.zeros(len(rows), dtype=bool)
     span = np.array([0.0, request.transient])
     solution = request.integrator.solve(
-        request.system, drawn, span, parameters=np.ascontiguousarray(rows), rtol=request.rtol, atol=request.atol, threads=threads
+        request.system, drawn, span, parameters=np.ascontiguousarray(rows), seed=request.seed, rtol=request.rtol, atol=request.atol, threads=threads
     )
     return solution.final, solution.status != Status.OK
 
@@ -95,4 +96,4 @@ def _wrapped(initial: InitialState, periods: np.ndarray) -> InitialState:
         states[:, index] -= turns
         if history is not None:
             history[:, :, index] -= turns[:, None]
-    return InitialState(states, history, initial.lags)
+    return InitialState(states, history, initial.lags, initial.noise)

@@ -9,6 +9,7 @@ from chaosbench.errors import DatasetError
 from chaosbench.initial import draw_initial
 from chaosbench.integrators._choice import choose
 from chaosbench.integrators.base import InitialState, Status
+from chaosbench.noisy_starts import one_run
 
 MAP_PERIOD = 1.0
 _SAMPLES = 4096
@@ -16,12 +17,13 @@ _AT_REST = 2
 _STARTS = 8
 
 
-def dominant_period(states: np.ndarray, dt: float) -> np.ndarray:
+def dominant_period(states: np.ndarray, dt: float, *, noisy: bool = False) -> np.ndarray:
     """Return the dominant period of each column of `states` (T, D), sampled every `dt`; NaN for a constant column.
 
     Method: Welch periodogram (Hann windows of T/4, half overlapping), multiplied by frequency, so that what counts is variance per octave and the
     broad low-frequency plateau of chaos does not win over its oscillation; the period is 1 / frequency of the largest value, refined by a parabola.
-    Error: about one frequency bin, 4 / (T dt) in frequency.
+    Error: about one frequency bin, 4 / (T dt) in frequency. noisy: the largest value is looked for within 20 % of where the mean over such a band is
+    largest, so that not the luckiest of many frequencies wins where no line stands out; exponential memory 1 / theta then has the period 2 pi / theta.
     """
     length = max(8, len(states) // 4)
     window = np.hanning(length)[:, None]
@@ -34,7 +36,8 @@ def dominant_period(states: np.ndarray, dt: float) -> np.ndarray:
     for column in range(states.shape[1]):
         if np.ptp(states[:, column]) <= 1e-9 * (1 + np.abs(states[:, column]).max()):
             continue
-        peak = int(np.argmax(weighted[:, column]))
+        low, high = _band(weighted[:, column]) if noisy else (0, len(weighted))
+        peak = low + int(np.argmax(weighted[low:high, column]))
         shift = 0.0
         if 0 < peak < len(weighted) - 1:
             left, middle, right = weighted[peak - 1 : peak + 2, column]
@@ -42,6 +45,15 @@ def dominant_period(states: np.ndarray, dt: float) -> np.ndarray:
             shift = 0.5 * (left - right) / curvature if curvature < 0 else 0.0
         periods[column] = length * dt / (peak + 1 + shift)
     return periods
+
+
+def _band(weighted: np.ndarray) -> tuple[int, int]:
+    """Return the places of the band of frequencies, a factor 1.2 to either side, with the largest mean of `weighted` (frequencies 1, 2, ...)."""
+    number = np.arange(1, len(weighted) + 1)
+    low, high = np.ceil(number / 1.2).astype(int) - 1, np.minimum(np.floor(1.2 * number).astype(int), len(weighted))
+    sums = np.concatenate([[0.0], np.cumsum(weighted)])
+    place = int(np.argmax((sums[high] - sums[low]) / (high - low)))
+    return int(low[place]), int(high[place])
 
 
 def middle_period(periods: np.ndarray) -> float:
@@ -75,7 +87,7 @@ def estimate_period(system: CompiledSystem, *, parameters: np.ndarray | None = N
     periods are covered; the first half of the last run is dropped as transient. Deterministic: seed 0, purpose "period".
     Raises DatasetError when the trajectory ends early or shows no oscillation.
     """
-    if system.definition.kind == "maps":
+    if system.definition.discrete:
         return MAP_PERIOD
     found = pilot(system, parameters=parameters)
     if found.period is None:
@@ -119,7 +131,7 @@ def _look(system: CompiledSystem, initial: InitialState, parameters: np.ndarray 
         if solution.status.any():
             return None, Status(solution.status[0])
         half = embed_angles(solution.states[0, _SAMPLES // 2 :], system.periods)
-        found = dominant_period(half, dt)
+        found = dominant_period(half, dt, noisy=system.definition.noise is not None)
         period = middle_period(found)
         time += dt * _SAMPLES
         if np.isfinite(period) and 20 * dt <= period <= _SAMPLES * dt / 80:
@@ -127,14 +139,14 @@ def _look(system: CompiledSystem, initial: InitialState, parameters: np.ndarray 
         still = 0 if np.isfinite(period) else still + 1
         if still == _AT_REST:
             break
-        initial = solution.final
+        initial = initial if one_run(system) else solution.final
         dt *= 0.25 if np.isfinite(period) and period < 20 * dt else 2.0
     return Pilot(None, solution.states[0, -1], time), Status.OK
 
 
 def typical_time(system: CompiledSystem) -> float:
     """Return the dominant period; for a system without one the slowest turn of its Jacobian where a pilot ended, or the longest lag. Maps: 1."""
-    if system.definition.kind == "maps":
+    if system.definition.discrete:
         return MAP_PERIOD
     found = pilot(system)
     if found.period is not None:

@@ -19,6 +19,7 @@ from chaosbench.event_record import event_variables
 from chaosbench.identity import canonical_json, sha256_of
 from chaosbench.integrators._events import followed
 from chaosbench.integrators.base import InitialState, Integrator, Solution, Status
+from chaosbench.noisy_starts import after_wait, one_run
 from chaosbench.requests import Request, checked_request
 from chaosbench.settling import settle
 
@@ -70,12 +71,14 @@ def simulate(
     DatasetError for impossible requests, or when 50 draws in a row leave the attractor during the transient.
     """
     report = progress or _silent
-    request = checked_request(definition, n_trajectories, n_samples, seed, dt, transient, parameters, integrator, rtol, atol, first)
+    request = checked_request(definition, n_trajectories, n_samples, seed, dt, transient, parameters, integrator, rtol, atol, first, certify)
     report(0.0, f"transient of {definition.name}")
     initial, rejected = settle(request, seed, "initial", first, threads)
     times = request.dt * np.arange(n_samples)
     report(0.3, f"{n_trajectories} trajectories of {n_samples} samples")
     solution, start = _solved(request, initial, times, anchor, threads)
+    if one_run(request.system):
+        initial = replace(initial, states=solution.states[:, 0].copy())
     certificate = None
     if certify:
         report(0.6, "second integration for the trust horizon")
@@ -91,13 +94,15 @@ def _solved(request: Request, initial: InitialState, times: np.ndarray, anchor: 
 
     def solve(start: InitialState, moments: np.ndarray) -> Solution:
         return request.integrator.solve(
-            request.system, start, moments, parameters=request.rows, rtol=request.rtol, atol=request.atol, threads=threads
+            request.system, start, moments, parameters=request.rows, seed=request.seed, rtol=request.rtol, atol=request.atol, threads=threads
         )
 
+    if one_run(request.system):
+        return after_wait(solve, initial, times, request.transient, anchor), initial
     if anchor == 0:
         return solve(initial, times), initial
     head = solve(initial, times[: anchor + 1])
-    start = head.final if head.final.history is not None else InitialState(head.final.states)  # doubles alone: what a reader of the sample knows
+    start = head.final if head.final.history is not None else InitialState(head.final.states, noise=head.final.noise)  # doubles alone: what a reader of the sample knows
     tail = solve(start, times[anchor:])
     failed = head.status != Status.OK
     tail.states[failed] = np.nan

@@ -27,6 +27,7 @@ LAYERS = [
     {"accelerators"},
     {"facts"},
     {"initial", "event_record"},
+    {"noisy_starts"},
     {"timescale"},
     {"requests"},
     {"settling", "certificate"},

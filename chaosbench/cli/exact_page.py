@@ -68,7 +68,7 @@ def _unstable(definition: SystemDefinition, values: np.ndarray) -> int | None:
     compiled = compile_system(definition)
     state = np.repeat(values, [variable.slots for variable in definition.scope.variables])[None]
     eigenvalues = np.linalg.eigvals(compiled.jacobian(state)[0])
-    growth = np.abs(eigenvalues) - 1.0 if definition.kind == "maps" else eigenvalues.real
+    growth = np.abs(eigenvalues) - 1.0 if definition.discrete else eigenvalues.real
     return int(np.count_nonzero(growth > 1e-9 * max(1.0, np.abs(eigenvalues).max())))
 
 

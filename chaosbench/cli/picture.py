@@ -32,7 +32,7 @@ def portrait(definition: SystemDefinition) -> str:
 
     Flows are drawn as one orbit of 25 periods, a line between samples; maps as points, of many orbits where nothing is attracted.
     """
-    maps = definition.kind == "maps"
+    maps = definition.discrete
     orbits, samples = (1, 2_500) if not maps else (20, 200) if definition.conservative else (1, 20_000)
     try:
         dataset = simulate(definition, n_trajectories=orbits, n_samples=samples, seed=0)

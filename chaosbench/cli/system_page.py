@@ -10,6 +10,7 @@ from chaosbench.catalogue import system_files
 from chaosbench.cli.exact_page import exact_data, exact_lines
 from chaosbench.dynamics.compile import compile_system
 from chaosbench.dynamics.definition import SystemDefinition
+from chaosbench.dynamics.noise_printing import noise_data, noise_sentence
 from chaosbench.dynamics.parts import Known, Parameter, Peer, Variant
 from chaosbench.dynamics.printing import equation_lines
 from chaosbench.dynamics.reader import read_definition
@@ -40,6 +41,7 @@ def system_data(definition: SystemDefinition) -> dict[str, Any]:
         "terms": {key: to_text(tree) for key, tree in (definition.terms or {}).items()},
         "equations": {name: to_text(tree) for name, tree in equations.items()},
         "latex": {name: latex(tree) for name, tree in equations.items()},
+        **({} if definition.noise is None else {"noise": noise_data(definition.noise)}),
         **exact_data(definition),
         "identity": definition.identity,
         "known": [
@@ -75,6 +77,7 @@ def system_text(definition: SystemDefinition) -> str:
     lines += ["Equations", *(f"  {line}" for line in equation_lines(definition))]
     if definition.forcing_period is not None:
         lines.append(f"  t is the variable phase, an angle of period {to_text(definition.forcing_period)}")
+    lines += [] if definition.noise is None else [f"  {noise_sentence(definition.noise)}"]
     lines.append("")
     lines += ["State"] + [f"  {entry.name:<10} {entry.meaning}" for entry in definition.state] + [""]
     lines += ["Parameters"] + [f"  {p.name:<10} {_value(p):<14} {p.meaning}{_range(p)}" for p in definition.parameters] + [""]

@@ -22,6 +22,8 @@ REGIMES = (
     "conservative-mixed",
     "transient",
     "metastable",
+    "random fixed point",
+    "neutral",
 )
 
 

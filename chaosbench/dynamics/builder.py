@@ -19,13 +19,15 @@ from chaosbench.dynamics.event_rules import read_events, read_longest_step
 from chaosbench.dynamics.events import trees_of
 from chaosbench.dynamics.fields import check_keys, flag_of, table_of, text_of, texts_of
 from chaosbench.dynamics.initial_rule import read_initial, with_phase
+from chaosbench.dynamics.noise import KEYS as NOISE_KEYS
+from chaosbench.dynamics.noise import read_noise
 from chaosbench.dynamics.symbols import read_symbols
 from chaosbench.errors import DefinitionError, nearest
 from chaosbench.expressions.tree import Expression, names_in
 
 TEXTS = ("kind", "title", "summary", "hamiltonian", "forcing_period", "boundary", "longest_step")
 TABLES = ("size", "state", "parameters", "terms", "equations", "initial", "integrals", "identities", "symmetries", "balances", "fixed_points")
-TOP_KEYS = frozenset({"tags", "aliases", "conservative", "known", "source", "variant", "peer", "event", *TEXTS, *TABLES})
+TOP_KEYS = frozenset({"tags", "aliases", "conservative", "known", "source", "variant", "peer", "event", *TEXTS, *TABLES, *NOISE_KEYS})
 
 
 def build_definition(data: Mapping[str, Any], *, name: str, kind: str, label: str, path: Path | None = None) -> SystemDefinition:
@@ -40,6 +42,7 @@ def build_definition(data: Mapping[str, Any], *, name: str, kind: str, label: st
     check_keys(data, TOP_KEYS, top, required=("title", "summary", "state", "initial"))
     symbols = read_symbols(data, label)
     read = read_equations(data, symbols, kind=kind, label=label)
+    noise = read_noise(data, read, symbols, kind=kind, label=label)
     integrals = read_integrals(data, read, label)
     rule = read_initial(table_of(data, "initial", top), read.state, read.scope, kind=kind, integrals=tuple(integrals), where=f"{label}: initial")
     if symbols.forced:
@@ -49,7 +52,7 @@ def build_definition(data: Mapping[str, Any], *, name: str, kind: str, label: st
     settable = [entry.name for entry in symbols.parameters if not entry.shape] + ([symbols.size[0]] if symbols.size else [])
     definition = SystemDefinition(
         name=name,
-        kind=cast(Literal["flows", "maps", "delays", "hybrid"], kind),
+        kind=cast(Literal["flows", "maps", "delays", "stochastic", "hybrid"], kind),
         title=text_of(data, "title", top),
         summary=text_of(data, "summary", top),
         tags=texts_of(data, "tags", top),
@@ -63,7 +66,7 @@ def build_definition(data: Mapping[str, Any], *, name: str, kind: str, label: st
         boundary=symbols.boundary,
         lags=read.lags,
         integrals=integrals or None,
-        identities=read_identities(data, read, kind=kind, label=label) or None,
+        identities=read_identities(data, read, discrete=kind == "maps" or (noise is not None and noise.discrete), label=label) or None,
         symmetries=read_symmetries(data, read, label) or None,
         balances=read_balances(data, read, label) or None,
         fixed_points=read_fixed_points(data, read, label) or None,
@@ -77,6 +80,7 @@ def build_definition(data: Mapping[str, Any], *, name: str, kind: str, label: st
         longest_step=read_longest_step(data, read, kind=kind, label=label),
         terms={f"{name}[i]" if term.indexed else name: term.written for name, term in read.terms.items()} or None,
         written=read.written,
+        noise=noise,
         path=path,
     )
     _check_used(definition, read, label)
@@ -88,6 +92,7 @@ def _check_used(definition: SystemDefinition, read: Equations, label: str) -> No
     """Raise DefinitionError for a parameter that occurs nowhere: it would be differentiated, swept and shown for nothing."""
     trees: list[Expression] = [*read.equations.values(), *read.lags, *trees_of(definition.events, definition.longest_step)]
     trees += [tree for tree in (read.hamiltonian, read.forcing_period, *(entry.period for entry in read.state)) if tree is not None]
+    trees += definition.noise.trees if definition.noise is not None else ()
     for table in (definition.integrals, definition.initial.history, definition.initial.on):
         trees += (table or {}).values()
     used = frozenset().union(*(names_in(tree) for tree in trees))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from chaosbench.dynamics.definition import SystemDefinition
+from chaosbench.dynamics.diffusion import Diffusion, diffusion_of
 from chaosbench.dynamics.jumps import Jumps
 from chaosbench.dynamics.splitting import halves_of
 from chaosbench.errors import DefinitionError
@@ -157,6 +158,11 @@ class CompiledSystem:
     def halves(self) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
         """The variables of two halves that move only each other, None if the equations do not split; see `splitting.halves_of`."""
         return halves_of(self.definition)
+
+    @cached_property
+    def diffusion(self) -> Diffusion | None:
+        """The noise of a stochastic system, else None."""
+        return diffusion_of(self.definition)
 
     def part_kernels(self, names: tuple[str, ...], columns: int = 0) -> Kernels:
         """Return the compiled right-hand side of the variables `names`, with a rate of 0 for all others; `columns` tangents beside the state."""

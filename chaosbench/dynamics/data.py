@@ -6,6 +6,7 @@ from typing import Any
 from chaosbench.dynamics.builder import build_definition
 from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.dynamics.events import Event
+from chaosbench.dynamics.noise import noise_to_data
 from chaosbench.dynamics.parts import Known, Parameter, Peer, StateVariable, Variant
 from chaosbench.dynamics.symbols import PHASE, state_key
 from chaosbench.errors import DefinitionError
@@ -64,6 +65,8 @@ def definition_to_data(definition: SystemDefinition) -> dict[str, Any]:
         data["longest_step"] = to_text(definition.longest_step)
     if terms := _terms_in_use(definition):
         data["terms"] = {key: to_text(tree) for key, tree in terms.items()}
+    if definition.noise is not None:
+        data |= noise_to_data(definition.noise, {entry.name: state_key(entry) for entry in state}, forced)
     if definition.size:
         data["size"] = dict([definition.size])
         data["boundary"] = definition.boundary

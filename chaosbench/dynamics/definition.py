@@ -12,6 +12,7 @@ import numpy as np
 from chaosbench.dynamics.events import Event, event_formulas, events_to_data
 from chaosbench.dynamics.form import form_of
 from chaosbench.dynamics.headline import KINDS
+from chaosbench.dynamics.noise import Noise
 from chaosbench.dynamics.parts import InitialRule, Known, Parameter, Peer, Source, StateVariable, Variant, scope_of
 from chaosbench.dynamics.vectors import make_vector
 from chaosbench.errors import DefinitionError, nearest
@@ -34,10 +35,11 @@ class SystemDefinition:
     lags: distinct lag expressions of the `delay(x, tau)` terms, in order of first use.
     events: of a hybrid system, in file order; longest_step: a bound of its integrator's steps, an expression of parameters.
     terms: abbreviations by key, "w" or "w[i]", as written; `equations` have them replaced, `written` are the equations with them, for readers.
+    noise: of a stochastic system, whose equations are the drift (of a noisy map the next value without noise).
     """
 
     name: str
-    kind: Literal["flows", "maps", "delays", "hybrid"]
+    kind: Literal["flows", "maps", "delays", "stochastic", "hybrid"]
     title: str
     summary: str
     tags: tuple[str, ...]
@@ -65,6 +67,7 @@ class SystemDefinition:
     longest_step: Expression | None = None
     terms: Mapping[str, Expression] | None = None
     written: Mapping[str, Expression] | None = None
+    noise: Noise | None = None
     path: Path | None = field(default=None, compare=False)
 
     def __hash__(self) -> int:
@@ -74,6 +77,11 @@ class SystemDefinition:
     def label(self) -> str:
         """What messages call this system: its file if it has one."""
         return f"{self.kind}/{self.path.name}" if self.path else self.name
+
+    @property
+    def discrete(self) -> bool:
+        """Whether time counts iterations: a map, with or without noise."""
+        return self.kind == "maps" or (self.noise is not None and self.noise.discrete)
 
     @cached_property
     def scope(self) -> Scope:
@@ -148,6 +156,8 @@ class SystemDefinition:
     @cached_property
     def form(self) -> str:
         """SHA-256 of the expanded equations, minimal over renamings of variables and parameters (see `form.form_of`)."""
+        if self.noise is not None:
+            return self.noise.form(self.equations, self.scope, self.kind)
         return form_of({**self.equations, **event_formulas(self.events)}, self.scope, self.kind)
 
     def _skeleton(self) -> dict[str, Any]:
@@ -158,6 +168,7 @@ class SystemDefinition:
             "boundary": self.boundary,
             "equations": [[entry.name, to_data(self.equations[entry.name])] for entry in self.state],
             **events_to_data(self.events, self.state, self.longest_step),
+            **({} if self.noise is None else {"noise": self.noise.to_data()}),
         }
 
     def variant(self, name: str) -> "SystemDefinition":
@@ -217,6 +228,8 @@ class SystemDefinition:
         for name, period in zip(self.components, self.periods, strict=True):
             if period <= 0:
                 raise DefinitionError(f"{self.label}: the period of {name} is {period}; a period is positive; correct the parameters")
+        if self.noise is not None:
+            self.noise.check_values(self.scalars, self.label)
         for point in self.initial.points or ():
             if len(point) != self.dimension:
                 rule = "each of initial.points is a full flat state"

@@ -110,10 +110,10 @@ def read_integrals(data: Mapping[str, Any], read: Equations, label: str) -> dict
     return {"H": read.hamiltonian, **found}
 
 
-def read_identities(data: Mapping[str, Any], read: Equations, *, kind: str, label: str) -> dict[str, Expression]:
+def read_identities(data: Mapping[str, Any], read: Equations, *, discrete: bool, label: str) -> dict[str, Expression]:
     """Return [identities]: the divergence of a flow or delay system, or the determinant of a map's Jacobian."""
     table = table_of(data, "identities", f"{label}: ")
-    check_keys(table, {"determinant"} if kind == "maps" else {"divergence"}, f"{label}: identities")
+    check_keys(table, {"determinant"} if discrete else {"divergence"}, f"{label}: identities")
     return {name: read_quantity(text, read, f"{label}: identities.{name}") for name, text in table.items()}
 
 

@@ -19,13 +19,17 @@ _MARK = "!"
 Colours = Mapping[str, int]
 
 
-def form_of(equations: Mapping[str, Expression], scope: Scope, kind: str) -> str:
-    """Return the SHA-256 of the least text of the expanded equations over all renamings of variables and parameters."""
+def form_of(equations: Mapping[str, Expression], scope: Scope, kind: str, others: Mapping[str, str] = {}) -> str:
+    """Return the SHA-256 of the least text of the expanded equations over all renamings of variables and parameters.
+
+    others: symbols of the scope that are renamed among themselves only, with what they are.
+    """
     expanded = {name: normal_form(tree, scope.size_name) for name, tree in equations.items()}
     present = frozenset().union(*(symbols_in(terms) for terms in expanded.values()))
     roles = {variable.name: f"variable{bool(variable.length)}" for variable in scope.variables}
     roles.update({name: f"parameter{slot.shape}" for name, slot in scope.parameters.items() if name in present})
     roles.update({name: name for name in expanded if name not in roles})  # events
+    roles.update({name: role for name, role in others.items() if name in present})
     text = _Search(expanded).least(_ranked({name: (0, role) for name, role in roles.items()}))
     return sha256_of([kind, scope.boundary if scope.size else None, sorted(roles.values()), text])
 

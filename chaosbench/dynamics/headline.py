@@ -9,7 +9,7 @@ from typing import Any
 from chaosbench.catalogue import systems_folder
 from chaosbench.errors import DefinitionError
 
-KINDS = ("flows", "maps", "delays", "hybrid")
+KINDS = ("flows", "maps", "delays", "stochastic", "hybrid")
 
 
 @dataclass(frozen=True)

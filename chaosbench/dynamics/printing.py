@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from chaosbench.dynamics.definition import SystemDefinition
+from chaosbench.dynamics.noise_printing import noisy_latex, noisy_line
 from chaosbench.dynamics.parts import StateVariable
 from chaosbench.dynamics.symbols import PHASE
 from chaosbench.expressions.latex import latex, symbol
@@ -22,8 +23,12 @@ def equation_lines(definition: SystemDefinition) -> tuple[str, ...]:
     lines += [f"{key} = {to_text(tree)}" for key, tree in (definition.terms or {}).items()]
     for entry in _variables(definition):
         name = f"{entry.name}[i]" if entry.indexed else entry.name
+        drift = (definition.written or definition.equations)[entry.name]
+        if definition.noise is not None:
+            lines.append(noisy_line(definition.noise, entry, drift, lambda tree: to_text(_shown(definition, tree))))
+            continue
         left = f"{name} ->" if definition.kind == "maps" else f"d{name}/dt ="
-        lines.append(f"{left} {to_text(_shown(definition, (definition.written or definition.equations)[entry.name]))}")
+        lines.append(f"{left} {to_text(_shown(definition, drift))}")
     return (*lines, *event_lines(definition))
 
 
@@ -50,6 +55,10 @@ def equations_in_latex(definition: SystemDefinition) -> str:
         lines.append(f"{symbol(key.removesuffix('[i]'), 'i' if key.endswith('[i]') else '')} &= {latex(tree)}")
     for entry in _variables(definition):
         name = symbol(entry.name, "i" if entry.indexed else "")
+        if definition.noise is not None:
+            drift = (definition.written or definition.equations)[entry.name]
+            lines.append(noisy_latex(definition.noise, entry, drift, lambda tree: latex(_shown(definition, tree))))
+            continue
         letter, mark, subscript = name.partition("_{")
         left = f"{name} &\\mapsto" if definition.kind == "maps" else f"\\dot{{{letter}}}{mark}{subscript} &="
         lines.append(f"{left} {latex(_shown(definition, (definition.written or definition.equations)[entry.name]))}")

@@ -26,7 +26,7 @@ def system(name: str, parameters: Mapping[str, float] = {}) -> SystemDefinition:
 def read_definition(path: str | Path) -> SystemDefinition:
     """Return the definition in the TOML file at `path`, named by its stem.
 
-    A file in a folder called flows, maps or delays has that kind; elsewhere the key `kind` says it, flows if absent.
+    A file in a folder that is called like a kind has that kind; elsewhere the key `kind` says it, flows if absent.
     Raises DefinitionError "file: key: what is wrong; rule; fix".
     """
     path = Path(path)
@@ -55,6 +55,10 @@ def system_from(
     conservative: bool = False,
     events: Sequence[Mapping[str, Any]] = (),
     longest_step: str | None = None,
+    calculus: str | None = None,
+    time: str | None = None,
+    hurst: str | None = None,
+    diffusion: Mapping[str, Any] = {},
 ) -> SystemDefinition:
     """Return a system written as strings, by the rules of a definition file.
 
@@ -88,6 +92,7 @@ def system_from(
         "longest_step": longest_step,
     }
     optional |= {"event": list(events)} if events else {}
+    optional |= {"calculus": calculus, "time": time, "hurst": hurst, "diffusion": dict(diffusion) or None}
     data.update({key: value for key, value in optional.items() if value is not None})
     start = {"history": dict.fromkeys(entries, "0.1")} if kind == "delays" else {"centre": [0.1] * len(entries)}
     data["initial"] = dict(initial) if initial is not None else {**start, "spread": 0.01}

@@ -58,6 +58,8 @@ def check_terms_used(terms: Mapping[str, Term], data: Mapping[str, Any], label: 
     if not terms:
         return
     tables = [table_of(data, key, f"{label}: ") for key in ("equations", "terms", "integrals", "identities", "balances")]
+    noise = table_of(data, "diffusion", f"{label}: ").values()
+    tables += [{"": part} if isinstance(part, str) else part for part in noise if isinstance(part, str | Mapping)]
     texts = [data.get("hamiltonian", "0"), *(text for table in tables for text in table.values()), *event_texts(data)]
     for name in terms:
         if not any(name in names_in(parse(text, where=label)) for text in texts):

@@ -9,6 +9,7 @@ import numpy as np
 from chaosbench import catalogue
 from chaosbench.dynamics.foreign import FunctionSystem
 from chaosbench.errors import IntegrationError
+from chaosbench.integrators._noise_choice import noise_order
 from chaosbench.integrators._stiffness import LIMIT, Stiffness, probe, too_large
 from chaosbench.integrators.base import Integrator
 from chaosbench.randomness import generator
@@ -55,6 +56,8 @@ def choose(system: "CompiledSystem") -> Choice:
     implicit = [entry for entry in able if entry[1].implicit]
     if not able:
         raise IntegrationError(f"no integrator solves {kind}; write one as a file in the integrators folder")
+    if system.definition.noise is not None and system.diffusion is not None:
+        return _choice(*noise_order(able, system.diffusion))
     if kind == "maps":
         return _choice(able, "maps are iterated")
     if foreign or kind != "flows" or not implicit or not explicit:

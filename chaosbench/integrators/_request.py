@@ -81,6 +81,8 @@ def checked(
         raise IntegrationError(f"initial.states has shape {states.shape}: no trajectory; pass at least one state")
     if initial.history is not None and definition.kind != "delays":
         raise IntegrationError(f"{definition.name}: initial.history is given, but only delay systems have a history; leave it None")
+    if initial.noise is not None and definition.noise is None:
+        raise IntegrationError(f"{definition.name}: initial.noise is given, but only stochastic systems have noise; leave it None")
     clock = _times(times, len(states))
     if parameters is None:
         values = floats(system.parameter_values[None], "the definition's parameters", (1, system.n_parameters))

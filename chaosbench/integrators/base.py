@@ -58,12 +58,14 @@ class InitialState:
     """Where a run starts.
 
     states: (B, D) float64. history: (B, L, D) for delay systems, the state at `time - lags[l]`, or None. lags: (L,) uniform grid from
-    the largest lag down to 0, or None. history[:, -1] equals states.
+    the largest lag down to 0, or None. history[:, -1] equals states. noise: (B, 2) uint64 for stochastic systems, the number of the stream of random
+    numbers and the count of finest steps of it that are used up; None means streams 0 ... B - 1 from their beginning.
     """
 
     states: np.ndarray
     history: np.ndarray | None = None
     lags: np.ndarray | None = None
+    noise: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -93,14 +95,14 @@ class Solution:
 class Integrator(ABC):
     """One method. Class attributes describe it; instances hold at most its options, none of which is required.
 
-    order: of convergence in the step. adaptive: the step follows rtol and atol. implicit: made for stiff systems, where the stability of explicit
+    order: of convergence in the step (of stochastic methods the strong order for the noise they are made for). adaptive: the step follows rtol and atol. implicit: made for stiff systems, where the stability of explicit
     methods and not their accuracy would set the step. needs_equations: values of the right-hand side are not enough, so that a system given as a
     function is refused. reference: more exact and slower than usual work needs, for checking other methods; never chosen unasked.
     tolerances: rtol and atol where a caller has no wish. conserves: names of what is kept exactly. source: who found it.
     """
 
     kinds: ClassVar[tuple[str, ...]]
-    order: ClassVar[int]
+    order: ClassVar[float]
     adaptive: ClassVar[bool]
     implicit: ClassVar[bool] = False
     needs_equations: ClassVar[bool] = False

@@ -1,6 +1,7 @@
 """Where a system spends its time: means, spreads, bounds and periods of its components, and the mean rate of volume change."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -8,6 +9,8 @@ from scipy.interpolate import CubicSpline
 from chaosbench.dynamics.compile import CompiledSystem
 from chaosbench.integrators._choice import choose
 from chaosbench.invariants._block_error import block_mean
+from chaosbench.invariants._noisy_volumes import volume_rates
+from chaosbench.noisy_starts import after_wait, one_run
 from chaosbench.randomness import generator
 from chaosbench.settling import on_attractor
 from chaosbench.invariants._event_volume import rates_at_events
@@ -45,8 +48,10 @@ def survey(system: CompiledSystem, *, seed: int, period: float, transient: float
     """Measure 16 trajectories of 8192 samples, 32 a `period` (maps: every iteration)."""
     definition = system.definition
     initial = on_attractor(system, n=_RUNS, seed=seed, purpose="survey", transient=transient, threads=threads)
-    dt = 1.0 if definition.kind == "maps" else period / _SAMPLES_PER_PERIOD
-    solution = choose(system).integrator.solve(system, initial, dt * np.arange(_SAMPLES), threads=threads)
+    dt = 1.0 if definition.discrete else period / _SAMPLES_PER_PERIOD
+    solve = partial(choose(system).integrator.solve, system, seed=seed, threads=threads)
+    times = dt * np.arange(_SAMPLES)
+    solution = after_wait(solve, initial, times, transient) if one_run(system) else solve(initial, times)
     good = solution.states[solution.status == 0]
     failed = _RUNS - len(good)
     if not len(good):
@@ -65,9 +70,9 @@ def survey(system: CompiledSystem, *, seed: int, period: float, transient: float
 
 def _periods(system: CompiledSystem, states: np.ndarray, dt: float) -> np.ndarray:
     """Dominant period of each component (D,): median over the trajectories; of an angle that of its cosine."""
-    if system.definition.kind == "maps":
+    if system.definition.discrete:
         return np.ones(system.dimension)
-    found = np.stack([dominant_period(embed_angles(run, system.periods), dt) for run in states])
+    found = np.stack([dominant_period(embed_angles(run, system.periods), dt, noisy=system.definition.noise is not None) for run in states])
     first = np.cumsum(np.concatenate([[0], 1 + (~np.isnan(system.periods[:-1])).astype(int)]))
     chosen = found[:, first]
     return np.array([np.nanmedian(column) if np.isfinite(column).any() else np.nan for column in chosen.T])
@@ -82,7 +87,8 @@ def _decay(system: CompiledSystem, states: np.ndarray) -> float:
 
 
 def _divergence(system: CompiledSystem, states: np.ndarray, dt: float, seed: int, at_events: np.ndarray | None = None) -> tuple[float, float]:
-    """Mean trace of the Jacobian (maps: mean ln |det|) on 2048 samples a trajectory, with its standard error; delays: of the present state.
+    """Mean trace of the Jacobian (maps: mean ln |det|) on 2048 samples a trajectory, with its standard error; delays: of the present state;
+    with noise: of the stochastic flow, see `volume_rates`.
 
     at_events: what the events of a hybrid system add, in equal parts of each trajectory.
 
@@ -103,6 +109,9 @@ def _divergence(system: CompiledSystem, states: np.ndarray, dt: float, seed: int
     numbers = np.empty(len(seen))
     for start in range(0, len(seen), _ROWS):
         part = slice(start, start + _ROWS)
+        if system.diffusion is not None:
+            numbers[part] = volume_rates(system, system.diffusion, seen[part], seed + start)
+            continue
         jacobians = system.jacobian(seen[part], past=None if past is None else past[part])
         numbers[part] = np.linalg.slogdet(jacobians)[1] if definition.kind == "maps" else np.trace(jacobians, axis1=1, axis2=2)
     if at_events is not None:

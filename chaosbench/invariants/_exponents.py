@@ -79,7 +79,7 @@ def measure_exponents(
         system, n=options.starts, seed=seed, purpose="exponents", transient=transient, rtol=_SETTLING, atol=1e-3 * _SETTLING, threads=options.threads
     )
     if options.neighbours is None:
-        options = replace(options, neighbours=not system.tape.smooth and has_jumps(system, initial, time_scale(system), options.threads))
+        options = replace(options, neighbours=not system.tape.smooth and system.definition.noise is None and has_jumps(system, initial, time_scale(system), options.threads))
     for nats in _NATS:
         found = _measured(system, initial, seed, error_of, target_error, duration, replace(options, transient=transient, nats=nats), report)
         if system.definition.kind != "flows" or not np.isneginf(found.rates).any():
@@ -161,7 +161,7 @@ def _first_length(plan: Plan, duration: float | None, starts: int) -> tuple[int,
 
 
 def _settings(system: CompiledSystem, plan: Plan, per_record: int, rates: np.ndarray, seed: int, options: Options) -> dict[str, Any]:
-    run, flows = plan.run, system.definition.kind != "maps"
+    run, flows = plan.run, not system.definition.discrete
     return {
         "system": system.definition.name,
         "identity": system.definition.identity,

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.linalg import matrix_balance
 
 from chaosbench.dynamics.compile import CompiledSystem
+from chaosbench.integrators._noise_steps import FRACTION
 from chaosbench.integrators.base import InitialState, Status
 from chaosbench.invariants._block_error import BlockMean
 from chaosbench.invariants._kaplan_yorke import kaplan_yorke
@@ -202,8 +203,10 @@ def _within_rounding(system: CompiledSystem, run: TangentRun | NeighbourRun, int
 def _first_interval(system: CompiledSystem, initial: InitialState, steps: int) -> float:
     """Time in which the fastest tangent grows or shrinks by about e, a period if none does; one iteration; a quarter of the longest lag (delays)."""
     kind = system.definition.kind
-    if kind == "maps":
+    if system.definition.discrete:
         return 1.0
+    if system.definition.noise is not None:
+        return float(round(1.0 / FRACTION))
     if kind == "delays":
         return float(max(1, steps // 4))
     jacobians = system.jacobian(initial.states[:8])

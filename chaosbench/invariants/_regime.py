@@ -19,7 +19,7 @@ def regime_of(definition: SystemDefinition, statistics: BlockMean, *, at_rest: b
     1e-5 of their sizes, or within 4 standard errors that are below 0.5 % of the largest): "conservative" with a positive exponent,
     "conservative-mixed" where orbits have exponents of their own, regular ones among them, else "quasi-periodic". Two or more positive:
     "hyperchaotic"; one: "chaotic". None: flows and delays with one zero "periodic", with more "quasi-periodic", with none "fixed point" (it is still
-    coming to rest); maps with a zero "quasi-periodic", with none "periodic".
+    coming to rest); maps with a zero "quasi-periodic", with none "periodic". With noise exponents are those under common noise, see `noisy_regime`.
     """
     width = zero_width(statistics)
     positive = int(np.count_nonzero(statistics.mean > width))
@@ -29,6 +29,8 @@ def regime_of(definition: SystemDefinition, statistics: BlockMean, *, at_rest: b
         conservative = conservative or _preserves_volume(statistics)
     if at_rest:
         return "fixed point"
+    if definition.noise is not None:
+        return noisy_regime(positive, statistics.mean[0] < -width[0])
     if conservative:
         return ("conservative-mixed" if statistics.mixed else "conservative") if positive else "quasi-periodic"
     if positive:
@@ -36,6 +38,18 @@ def regime_of(definition: SystemDefinition, statistics: BlockMean, *, at_rest: b
     if definition.kind == "maps":
         return "quasi-periodic" if zero else "periodic"
     return ("fixed point", "periodic", "quasi-periodic")[min(zero, 2)]
+
+
+def noisy_regime(positive: int, contracting: bool) -> str:
+    """Return the regime under common noise: which noise it is, is fixed, and what differs is the start.
+
+    Positive exponents: "chaotic" or "hyperchaotic", starts stay apart on a random strange attractor. All negative: "random fixed point", all starts of a
+    basin end on one orbit that moves with the noise (synchronisation by common noise, a random sink). Largest 0: "neutral", neither.
+    Source: L. Arnold, Random Dynamical Systems, Springer (1998), doi:10.1007/978-3-662-12878-7.
+    """
+    if positive:
+        return "hyperchaotic" if positive > 1 else "chaotic"
+    return "random fixed point" if contracting else "neutral"
 
 
 def _preserves_volume(statistics: BlockMean) -> bool:

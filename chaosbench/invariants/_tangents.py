@@ -8,12 +8,14 @@ from chaosbench.catalogue import load, names
 from chaosbench.dynamics.compile import CompiledSystem
 from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.errors import InvariantError
+from chaosbench.integrators._noise_steps import FRACTION
 from chaosbench.integrators._splitting import Splitting
 from chaosbench.integrators._threads import all_cores, run_blocks
 from chaosbench.integrators.base import InitialState, Status
 from chaosbench.invariants._carrier import Carrier
 from chaosbench.invariants._hybrid_lane import HybridLane
 from chaosbench.invariants._lane_blocks import LANES, LaneBlock, fits, taylor_order
+from chaosbench.invariants._noisy_lanes import noisy_lanes
 from chaosbench.invariants._lanes import DelayLane, FlowLane, MapLane, SplittingLane
 from chaosbench.invariants._rounding import two_digits
 from chaosbench.kernels.tableau import Tableau
@@ -48,6 +50,7 @@ class TangentRun:
     initial: where the orbits start, on the attractor. columns: K <= D (delays: any number). seed: of the starting tangents. rtol: error per step
     (atol is a tenth of rtol times the size of the smallest component). steps_per_lag: m, fixed steps in the longest lag (delays). splitting: longest
     step of the splitting method of highest order, in the place of steps with error control (flows that split). parameters (B, P).
+    With noise rtol is the length of a step in units of the shortest time scale, see `_noisy_lanes`; the noise is that of (seed, initial.noise).
     Orbits run on threads; results depend neither on how many nor on which orbits run side by side.
 
     method: in words. in_lanes: whether orbits run eight at a time, a flow's by Taylor series of `order`, for which `rtol` bounds the last term.
@@ -70,10 +73,11 @@ class TangentRun:
         if columns < 1 or (definition.kind != "delays" and columns > definition.tangent_dimension):
             most = definition.tangent_dimension
             raise InvariantError(f"{definition.name}: columns = {columns!r}; a {most}-dimensional system has 1 to {most} exponents")
+        noisy = definition.noise is not None
         kinks = definition.kind == "flows" and not system.tape.smooth
         self.rtol = rtol or (RTOL_CONSERVATIVE if definition.conservative or definition.events else RTOL_WITH_KINKS if kinks else RTOL)
-        self.in_lanes = splitting is None and fits(system, columns, self.rtol)
-        if not self.in_lanes and splitting is None and rtol is None and self.rtol == RTOL and fits(system, columns, RTOL_OF_LARGE):
+        self.in_lanes = splitting is None and not noisy and fits(system, columns, self.rtol)
+        if not (self.in_lanes or noisy) and splitting is None and rtol is None and self.rtol == RTOL and fits(system, columns, RTOL_OF_LARGE):
             self.in_lanes, self.rtol = True, RTOL_OF_LARGE
         self.loosest = RTOL_WITH_KINKS if kinks else self.rtol if self.in_lanes else 1.0
         if not (self.in_lanes or rtol or definition.conservative or kinks or definition.events):
@@ -89,6 +93,11 @@ class TangentRun:
         rows = np.broadcast_to(system.parameter_values if parameters is None else parameters, (runs, system.n_parameters))
         tangents = np.stack([directions(definition, seed, b, columns, dimension) for b in range(runs)])
         self._carriers: list[Carrier] = []
+        if noisy:
+            self.rtol, self.atol, self.loosest = rtol or FRACTION, 0.0, 1.0
+            lanes, self.method = noisy_lanes(system, initial, tangents, rows, seed, rtol)
+            self._carriers += lanes
+            return
         if self.in_lanes:
             self.order = taylor_order(self.rtol) if definition.kind == "flows" else 0
             self.method = f"Taylor series of order {self.order}" if self.order else "iterated map"

@@ -16,7 +16,7 @@ def transient_of(system: CompiledSystem, period: float) -> float:
     """Return 100 periods; 1000 iterations for maps; 0 for conservative systems, which have none."""
     if system.definition.conservative:
         return 0.0
-    return float(MAP_TRANSIENT) if system.definition.kind == "maps" else two_digits(TRANSIENT_PERIODS * period)
+    return float(MAP_TRANSIENT) if system.definition.discrete else two_digits(TRANSIENT_PERIODS * period)
 
 
 def default_transient(system: CompiledSystem) -> float:

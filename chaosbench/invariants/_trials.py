@@ -79,5 +79,5 @@ class Trial:
         statistics = self.first.statistics
         nearest = int(np.argmin(np.abs(statistics.mean)))
         zero = np.abs(statistics.mean[nearest]) <= 4.0 * statistics.standard_error[nearest] + 0.5 * statistics.slack
-        still = self.definition.kind == "maps" or statistics.mean[0] <= zero_width(statistics)[0]
+        still = self.definition.discrete or self.definition.noise is not None or statistics.mean[0] <= zero_width(statistics)[0]
         return bool((zero or still) and self.balanced and self.lasting and self.distance <= 1.0 and not statistics.drifting and not statistics.mixed)
