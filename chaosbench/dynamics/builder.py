@@ -15,6 +15,8 @@ from chaosbench.dynamics.equations import (
     read_integrals,
     read_symmetries,
 )
+from chaosbench.dynamics.field_builder import KIND as FIELDS
+from chaosbench.dynamics.field_builder import field_parts
 from chaosbench.dynamics.fields import check_keys, flag_of, table_of, text_of, texts_of
 from chaosbench.dynamics.initial_rule import read_initial, with_phase
 from chaosbench.dynamics.symbols import read_symbols
@@ -35,6 +37,10 @@ def build_definition(data: Mapping[str, Any], *, name: str, kind: str, label: st
     top = f"{label}: "
     if kind not in KINDS:
         raise DefinitionError(f"{top}kind: {kind!r} is not known; kinds are {', '.join(KINDS)}{nearest(kind, KINDS)}")
+    if kind == FIELDS:
+        fields = SystemDefinition(name=name, kind="fields", path=path, **field_parts(data, label))
+        fields.check_values()
+        return fields
     check_keys(data, TOP_KEYS, top, required=("title", "summary", "state", "initial"))
     symbols = read_symbols(data, label)
     read = read_equations(data, symbols, kind=kind, label=label)
