@@ -45,10 +45,10 @@ def _doubled(phi: np.ndarray, spare: np.ndarray) -> None:
 def exponential_weights(linear: np.ndarray, h: float, out: np.ndarray) -> None:
     """Fill out (6, modes, F, F, 2) with the weights of ETDRK4 for linear (modes, F, F, 2).
 
-    In order: phi_0(hL), phi_0(hL/2), h/2 phi_1(hL/2), h (phi_1 - 3 phi_2 + 4 phi_3), 2 h (phi_2 - 2 phi_3), h (4 phi_3 - phi_2), the last three at hL.
+    In order: phi_0(hL), phi_0(hL/2), h/2 phi_1(hL/2); at hL: h (phi_1 - 3 phi_2 + 4 phi_3), 2 h (phi_2 - 2 phi_3), h (4 phi_3 - phi_2).
 
-    Method: phi_3 at hL 2**-s, at most half a unit long, by its series, phi_k = z phi_{k+1} + 1/k! for the others, then s doublings; no division, so
-    that there is nothing to cancel near 0, and matrices go the same way. Error: a few units in the last place times 1 + |hL| of oscillating modes.
+    Method: phi_3 at hL 2**-s, at most half a unit long, by its series, phi_k = z phi_{k+1} + 1/k! for the others, then s doublings. There is no
+    division, so that nothing cancels near 0, and matrices go the same way. Error: a few units in the last place times 1 + |hL| of oscillating modes.
     """
     n = linear.shape[1]
     z, phi, spare = np.empty((n, n, 2)), np.empty((4, n, n, 2)), np.empty((n, n, 2))

@@ -1,7 +1,7 @@
 """The loop of ETDRK4: as many trajectories as there are lanes in one dimension, one in two.
 
 address: of nonlinear, the four stages, to_grid, to_modes, linearised. block: seven arrays of the length of a state, see kernels/field_stages.py;
-of tangents one such row each. mirror (n, 2): where the numbers stand that a real field makes conjugate to each other, of which rounding knows nothing;
+of tangents one such row each. mirror (n, 2): where the numbers stand that a real field makes conjugate to each other, which rounding does not keep;
 the one that is its own mirror image is real.
 """
 
@@ -69,10 +69,10 @@ def field_step(address: np.ndarray, block: np.ndarray, mirror: np.ndarray, array
 
 @driver
 def _anything_left(block: np.ndarray) -> bool:
+    found = False
     for i in range(block.shape[1] // 7):
-        if block[0, i] != 0.0 and abs(block[0, i]) < np.inf:
-            return True
-    return False
+        found = found or (block[0, i] != 0.0 and abs(block[0, i]) < np.inf)
+    return found
 
 
 @driver

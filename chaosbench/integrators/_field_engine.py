@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from chaosbench.dynamics.compile import FieldSystem
+from chaosbench.errors import IntegrationError
 from chaosbench.integrators._field_drivers import mirrored, run_kernel
 from chaosbench.integrators._field_tables import Tables, form_of
 from chaosbench.integrators._memory import aligned
@@ -15,14 +17,22 @@ from chaosbench.kernels.field_stages import SLOTS
 from chaosbench.kernels.fourier import LANES
 
 if TYPE_CHECKING:
+    from chaosbench.dynamics.compile import CompiledSystem
     from chaosbench.dynamics.field_plan import FieldPlan
+
+
+def plan_at(system: "CompiledSystem", parameters: np.ndarray) -> "FieldPlan":
+    """Return the plan of a system of fields at parameters (P,)."""
+    if not isinstance(system, FieldSystem):
+        raise IntegrationError(f"{system.definition.name} has no plan of fields; this method solves definitions of kind fields")
+    return system.plan(parameters)
 
 
 class FieldEngine:
     """A bundle: the trajectories that share one memory, up to W in one dimension, one in two, each with `columns` tangents.
 
-    block (1 + columns, 7 states): see kernels/field_stages.py. grid: of all fields. position (D,): where component d of lane 0 stands in `grid`; lane l
-    of a bundle in one dimension stands l later. plans: one for all or one a trajectory.
+    block (1 + columns, 7 states): see kernels/field_stages.py. grid: of all fields. position (D,): where component d of lane 0 stands in `grid`; in
+    one dimension lane l stands l later. plans: one for all or one a trajectory.
     """
 
     def __init__(self, plans: "Sequence[FieldPlan]", count: int, columns: int = 0) -> None:
@@ -119,7 +129,7 @@ def positions(frame: Frame, fields: int) -> np.ndarray:
 
 
 def mirror_of(frame: Frame, fields: int) -> np.ndarray:
-    """Return the pairs (n, 2) of places that real fields make conjugate to each other: rows ky and -ky of the first column, and of the last, if kept."""
+    """Return the pairs (n, 2) of places that real fields make conjugate: rows ky and -ky of the first column, and of the last, if kept."""
     if frame.complex:
         return np.zeros((0, 2), dtype=np.int64)
     pairs = []

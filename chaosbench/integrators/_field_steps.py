@@ -1,4 +1,4 @@
-"""The step of fields: given, or chosen from the growth of the linear part and from how fast the nonlinear part turns and stretches a small difference.
+"""The step of fields: given, or chosen from the growth of the linear part and from how fast the nonlinear part stretches a small difference.
 
 The linear part is solved exactly, so neither stiffness nor fast waves limit a step. What does is h phi_1(hL) N', the share of a difference that the
 nonlinear part moves in a step: directions that the linear part damps within a step count with what is left of them.
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from chaosbench.integrators._call import at, call, driver
-from chaosbench.integrators._field_engine import FieldEngine
+from chaosbench.integrators._field_engine import FieldEngine, plan_at
 from chaosbench.integrators._request import Request
 from chaosbench.kernels.fourier import LANES
 
@@ -43,7 +43,7 @@ def bundles_of(request: Request, longest: np.ndarray) -> list[tuple[int, ...]]:
     for b in range(request.lanes):
         row = request.parameters[min(b, len(request.parameters) - 1)]
         if row.tobytes() not in widths:
-            widths[row.tobytes()] = LANES if len(request.system.plan(row).shape) == 1 else 1
+            widths[row.tobytes()] = LANES if len(plan_at(request.system, row).shape) == 1 else 1
         clock = request.times[min(b, len(request.times) - 1)]
         key = (row.tobytes(), clock.tobytes() if len(request.times) > 1 else b"", float(longest[b]))
         if key == last and len(found[-1]) < widths[key[0]]:
@@ -57,7 +57,7 @@ def bundles_of(request: Request, longest: np.ndarray) -> list[tuple[int, ...]]:
 def _chosen(request: Request, bundle: Sequence[int], first: float) -> np.ndarray:
     """Return the steps (n,) of the trajectories of a bundle, at most `first`."""
     row = request.parameters[min(bundle[0], len(request.parameters) - 1)]
-    engine = FieldEngine([request.system.plan(row)], len(bundle), columns=1)
+    engine = FieldEngine([plan_at(request.system, row)], len(bundle), columns=1)
     engine.begin(request.states[list(bundle)])
     fastest = _fastest_growth(engine)
     if fastest > 0.0:

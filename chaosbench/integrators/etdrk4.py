@@ -7,7 +7,7 @@ import numpy as np
 
 from chaosbench.integrators._equal_steps import checked_step
 from chaosbench.integrators._field_drivers import carry_fields
-from chaosbench.integrators._field_engine import FieldEngine
+from chaosbench.integrators._field_engine import FieldEngine, plan_at
 from chaosbench.integrators._field_steps import bundles_of, longest_field_steps
 from chaosbench.integrators._request import Request, checked
 from chaosbench.integrators._sampling import equal_intervals
@@ -29,8 +29,8 @@ class Etdrk4(Integrator):
 
     Modes outside the mask that keeps products free of aliases are 0, not small, and a mean that is held stays exactly what it is.
 
-    Error: global error of order step^4 in the nonlinear part, which is exact for linear equations. `final` carries the spectra of the states: a run in
-    pieces from it repeats the whole run bit for bit if `step` is given, the pieces end at sampling times, and the sampling interval is a short decimal
+    Error: global error of order step^4; none but rounding where the equations are linear. `final` carries the spectra of the states: a run in pieces
+    from it repeats the whole run bit for bit if `step` is given, the pieces end at sampling times, and the sampling interval is a short decimal
     number. From states on the grid alone it does so to rounding.
     """
 
@@ -90,7 +90,7 @@ def _solved(request: Request, bundle: Sequence[int], longest: float, spectra: np
     numbers = np.array(bundle, dtype=np.int64)
     rows = [request.parameters[min(b, len(request.parameters) - 1)] for b in bundle]
     alike = all(row.tobytes() == rows[0].tobytes() for row in rows)
-    engine = FieldEngine([request.system.plan(row) for row in (rows[:1] if alike else rows)], len(bundle))
+    engine = FieldEngine([plan_at(request.system, row) for row in (rows[:1] if alike else rows)], len(bundle))
     engine.begin(request.states[numbers], None if spectra is None else spectra[numbers])
     request.out[numbers] = np.nan
     request.out[numbers, 0] = request.states[numbers]

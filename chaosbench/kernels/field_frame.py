@@ -106,7 +106,7 @@ def gaps_of(kept: Sequence[int], n: int) -> list[tuple[int, int]]:
 class FieldForm:
     """What the code of a stepper depends on; everything else is in its tables.
 
-    inputs: (field, what its multiplier is). outputs: (field, product, what its multiplier is). coupling: the pairs (f, g) for which the linear part of
+    inputs: (field, what its multiplier is). outputs: (field, product, what its multiplier is). coupling: the pairs (f, g) where the linear part of
     field f reads field g. real: whether the linear part is real in the spectrum. forced: whether there is a constant source. coefficients: number of
     given functions on the grid. tape: at one grid point: variables are the inputs (complex: real, then imaginary part of each), then the
     coefficients; outputs are the products, then as many as are left over; it has tangent outputs.
@@ -149,7 +149,7 @@ class FieldForm:
 
     @cached_property
     def memory(self) -> dict[str, int]:
-        """Where the parts of `work` begin: inputs, their tangents and products on the grid, columns, and four arrays of a transform."""
+        """Where the parts of `work` begin: inputs, their tangents and products on the grid, columns, and three arrays of a transform."""
         frame, grid = self.frame, self.frame.grid
         longest = max(frame.nx, LANES * frame.strips if frame.plane else 0) * CELL
         slots = max(len(self.inputs), self.fields)
@@ -158,7 +158,7 @@ class FieldForm:
             "tangents": len(self.inputs) * grid,
             "products": max(self.products, 1) * grid,
             "columns": frame.strips * frame.width * CELL,
-            **{name: longest for name in ("first", "second", "third", "fourth")},
+            **dict.fromkeys(("first", "second", "third"), longest),
         }
         found, position = {}, 0
         for key, length in [*lengths.items(), ("end", 0)]:

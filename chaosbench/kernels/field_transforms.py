@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 
-from chaosbench.kernels.control import counted
 from chaosbench.kernels.emitter import Assembly, Writer
 from chaosbench.kernels.field_frame import CELL, Frame, gaps_of, runs_of
 from chaosbench.kernels.fourier import LANES, Complex, load, store, write_transform
