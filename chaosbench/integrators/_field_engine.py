@@ -1,0 +1,139 @@
+"""What carries fields: kernels, tables and memory of one bundle of trajectories, and their states between grid and spectrum."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chaosbench.integrators._field_drivers import mirrored, run_kernel
+from chaosbench.integrators._field_tables import Tables, form_of
+from chaosbench.integrators._memory import aligned
+from chaosbench.kernels.build import FieldKernels, build_field
+from chaosbench.kernels.field import FUNCTIONS
+from chaosbench.kernels.field_frame import CELL, Frame
+from chaosbench.kernels.field_stages import SLOTS
+from chaosbench.kernels.fourier import LANES
+
+if TYPE_CHECKING:
+    from chaosbench.dynamics.field_plan import FieldPlan
+
+
+class FieldEngine:
+    """A bundle: the trajectories that share one memory, up to W in one dimension, one in two, each with `columns` tangents.
+
+    block (1 + columns, 7 states): see kernels/field_stages.py. grid: of all fields. position (D,): where component d of lane 0 stands in `grid`; lane l
+    of a bundle in one dimension stands l later. plans: one for all or one a trajectory.
+    """
+
+    def __init__(self, plans: "Sequence[FieldPlan]", count: int, columns: int = 0) -> None:
+        plan = plans[0]
+        self.plans = plans
+        self.count = count
+        self.kernels: FieldKernels = build_field(form_of(plan))
+        form, frame = self.kernels.form, self.kernels.form.frame
+        self.address = np.array([self.kernels.addresses[name] for name in FUNCTIONS], dtype=np.int64)
+        self.lanes = 1 if frame.plane else LANES
+        self.block = aligned((1 + columns) * len(SLOTS) * form.size).reshape(1 + columns, len(SLOTS) * form.size)
+        self.grid = aligned(form.fields * frame.grid)
+        self.position = positions(frame, form.fields)
+        self.mirror = mirror_of(frame, form.fields)
+        rows = np.stack([p.parameters for p in plans])
+        lanes = [min(lane, len(plans) - 1) for lane in range(LANES)]
+        self.parameters = np.ascontiguousarray(rows[lanes].T).ravel() if rows.size else np.zeros(1)
+        self._tables = Tables(form)
+        self._work = aligned(form.memory["end"])
+        self._filled: dict[float, np.ndarray] = {}
+
+    def arrays(self, h: float) -> tuple[np.ndarray, ...]:
+        """Return parameters, tables for steps of length h, and working memory."""
+        if h not in self._filled:
+            if len(self._filled) >= 8:
+                self._filled.clear()
+            plans = self.plans
+            if len(plans) > 1:
+                plans = [plans[min(lane, len(plans) - 1)] for lane in range(LANES)]
+            self._filled[h] = self._tables.filled(plans, h)
+        return self.parameters, self._filled[h], self._work
+
+    def begin(self, states: np.ndarray, spectra: np.ndarray | None = None) -> None:
+        """Bring states (n, D), n up to the number of trajectories, to the front of the block; from their spectra where there are any."""
+        form, frame = self.kernels.form, self.kernels.form.frame
+        lanes = [min(lane, len(states) - 1) for lane in range(self.lanes)]
+        for lane, b in enumerate(lanes):
+            self.grid[self.position + lane] = states[b]
+        if spectra is None:
+            run_kernel(self.address[6], self.grid, self.arrays_for_moves(), self.block[0])
+        else:
+            for lane, b in enumerate(lanes):
+                self.put(0, lane, spectra[b])
+        for field, mean in enumerate(self.plans[0].held):
+            if mean is not None:
+                start = field * frame.places * CELL
+                self.block[0, start : start + self.lanes] = mean * frame.number
+                self.block[0, start + LANES : start + LANES + self.lanes] = 0.0
+        mirrored(self.block[:1], self.mirror)
+        self.block[0, form.size :] = 0.0
+
+    def arrays_for_moves(self) -> tuple[np.ndarray, ...]:
+        """Return the arrays with any step: transforms read the mask alone."""
+        return self.arrays(next(iter(self._filled), 1.0))
+
+    def put(self, row: int, lane: int, spectra: np.ndarray) -> None:
+        """Write spectra (F, *K) as the state of a row of the block."""
+        places, modes = self._modes()
+        kept = spectra.reshape(len(spectra), -1)[:, modes]
+        for field in range(len(spectra)):
+            start = field * self.kernels.form.frame.places * CELL + places + lane
+            self.block[row, start], self.block[row, start + LANES] = kept[field].real, kept[field].imag
+
+    def spectra(self, row: int, lane: int) -> np.ndarray:
+        """Return the spectra (F, *K) of a row of the block."""
+        form, mask = self.kernels.form, self.plans[0].mask
+        places, modes = self._modes()
+        found = np.zeros((form.fields, mask.size), dtype=np.complex128)
+        for field in range(form.fields):
+            start = field * form.frame.places * CELL + places + lane
+            found[field, modes] = self.block[row, start] + 1j * self.block[row, start + LANES]
+        return found.reshape(form.fields, *mask.shape)
+
+    def _modes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where the kept modes stand in a state, lane 0, and in a flat spectrum."""
+        frame, mask = self.kernels.form.frame, self.plans[0].mask
+        rows, columns = np.arange(len(frame.rows))[:, None], np.arange(len(frame.columns))[None]
+        if frame.plane:
+            places = (rows * frame.groups + columns // LANES) * CELL + columns % LANES
+            modes = np.array(frame.rows)[:, None] * mask.shape[1] + np.array(frame.columns)[None]
+        else:
+            places, modes = columns * CELL, np.array(frame.columns)[None]
+        kept = mask.ravel()[modes]
+        return places[kept], modes[kept]
+
+
+def positions(frame: Frame, fields: int) -> np.ndarray:
+    """Return where each component (D,) of lane 0 stands on the grids [field][strip][x][parts][W]: field, part, y, x in turn."""
+    cell = CELL if frame.complex else LANES
+    y, x = (axis.ravel() for axis in np.indices(frame.shape if frame.plane else (1, frame.nx)))
+    places = (y // LANES * frame.nx + x) * cell + y % LANES
+    parts = [places + part * LANES for part in range(2 if frame.complex else 1)]
+    return np.concatenate([field * frame.grid + part for field in range(fields) for part in parts]).astype(np.int64)
+
+
+def mirror_of(frame: Frame, fields: int) -> np.ndarray:
+    """Return the pairs (n, 2) of places that real fields make conjugate to each other: rows ky and -ky of the first column, and of the last, if kept."""
+    if frame.complex:
+        return np.zeros((0, 2), dtype=np.int64)
+    pairs = []
+    for field in range(fields):
+        start = field * frame.places * CELL
+        for column in (0, frame.nx // 2):
+            if column not in frame.columns:
+                continue
+            if not frame.plane:
+                pairs += [[start + column * CELL + lane] * 2 for lane in range(LANES)]
+                continue
+            for i, row in enumerate(frame.rows):
+                partner = -row % frame.shape[0]
+                j = frame.rows.index(partner) if partner in frame.rows else i
+                places = [start + (k * frame.groups + column // LANES) * CELL + column % LANES for k in (i, j)]
+                pairs += [places] if i <= j else []
+    return np.array(pairs, dtype=np.int64)
