@@ -29,7 +29,7 @@ LAYERS = [
     {"initial"},
     {"timescale"},
     {"requests"},
-    {"settling", "certificate"},
+    {"settling", "certificate", "layout"},
     {"trajectories", "seals"},
     {"store"},
     {"generation", "invariants"},

@@ -138,7 +138,7 @@ def back(spectrum: np.ndarray, shape: tuple[int, ...], is_complex: bool) -> np.n
 
 @dataclass(frozen=True, eq=False)
 class FieldQuantity:
-    """A number that belongs to a state: an expression of spatial means, each over the grid."""
+    """What belongs to a state: an expression of the fields on the grid, or of their spatial means."""
 
     tree: Expression
     space: FieldSpace
@@ -147,16 +147,17 @@ class FieldQuantity:
 
     def value(self, states: np.ndarray, parameters: np.ndarray) -> np.ndarray:
         """Return the values (B,) at states (B, D); parameters are (P,) or (B, P). Derivatives are spectral, means are sums over the grid."""
-        rows = np.broadcast_to(parameters, (len(states), np.shape(parameters)[-1]))
-        found = [self._one(state, row) for state, row in zip(states, rows, strict=True)]
-        return np.array(found, dtype=np.float64)
+        if np.ndim(parameters) == 1:
+            return np.array(np.broadcast_to(np.real(self.everywhere(states, parameters)), (len(states),)), dtype=np.float64)
+        found = [self.value(states[k : k + 1], row) for k, row in enumerate(parameters)]
+        return np.concatenate(found) if found else np.empty(0)
 
-    def _one(self, state: np.ndarray, row: np.ndarray) -> float:
-        values = dict(zip(self.names.parameters, row.tolist(), strict=True))
-        fields = on_grid(state[None], self.space.shape, len(self.names.fields), self.space.complex)[0]
+    def everywhere(self, states: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        """Return the expression at states (B, D) and parameters (P,): on the grid (B, *shape), numbers where it holds nothing but means (B,)."""
+        values = dict(zip(self.names.parameters, parameters.tolist(), strict=True))
+        fields = on_grid(states, self.space.shape, len(self.names.fields), self.space.complex)
         spectrum = Spectrum(self.space.shape, self.space.lengths(values, self.label), self.space.complex)
-        found = _Grid(self, spectrum, fields, values).visit(self.tree)
-        return float(np.real(found))
+        return _Grid(self, spectrum, fields, values).visit(self.tree)
 
 
 class _Grid:
@@ -168,7 +169,8 @@ class _Grid:
         along = {axis.name: np.arange(axis.points) * (length / axis.points) for axis, length in zip(self.space.axes, spectrum.lengths, strict=True)}
         self.known: dict[str, np.ndarray] = {name: np.asarray(value) for name, value in values.items()}
         self.known.update({name: row[:, None] if name == "y" else row for name, row in along.items()})
-        self.known.update(zip(quantity.names.fields, fields, strict=True))
+        self.shape = (len(fields), *self.space.shape)
+        self.known.update({name: fields[:, place] for place, name in enumerate(quantity.names.fields)})
         self.known.update({"pi": np.asarray(np.pi), IMAGINARY: np.asarray(1j)})
 
     def visit(self, tree: Expression) -> np.ndarray:
@@ -182,9 +184,9 @@ class _Grid:
             case Binary(op, left, right) | Compare(op, left, right):
                 return np.asarray(NUMPY[op](self.visit(left), self.visit(right)))
             case Call("mean", (arg,)):
-                return np.asarray(np.mean(np.broadcast_to(self.visit(arg), self.space.shape)))
+                return np.asarray(np.mean(np.broadcast_to(self.visit(arg), self.shape), axis=tuple(range(1, len(self.shape)))))
             case Call(function, (arg, *_)) if function in OPERATORS:
-                return self.operated(tree, np.broadcast_to(self.visit(arg), self.space.shape))
+                return self.operated(tree, np.broadcast_to(self.visit(arg), self.shape))
             case Call("conj", (arg,)):
                 return np.asarray(np.conj(self.visit(arg)))
             case Call("re", (arg,)):
