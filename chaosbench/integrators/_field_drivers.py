@@ -76,13 +76,23 @@ def _anything_left(block: np.ndarray) -> bool:
 
 
 @driver
-def _store(grid: np.ndarray, position: np.ndarray, lane: int, row: np.ndarray) -> bool:
-    """Write the values of a lane in the order of the components; return whether all are finite and not too large."""
+def _store(grid: np.ndarray, position: np.ndarray, lane: int, b: int, index: int, out: np.ndarray, final: np.ndarray) -> bool:
+    """Write the values of a lane in the order of the components, or NaN; return whether all were finite and not too large."""
     good = True
     for d in range(position.size):
-        row[d] = grid[position[d] + lane]
-        good = good and abs(row[d]) <= _LARGEST
+        good = good and abs(grid[position[d] + lane]) <= _LARGEST
+    for d in range(position.size):
+        out[b, index, d] = grid[position[d] + lane] if good else np.nan
+        final[b, d] = grid[position[d] + lane] if good else final[b, d]
     return good
+
+
+@driver
+def _end(trajectories: np.ndarray, status: np.ndarray, how: int) -> None:
+    """Let all trajectories that go on end."""
+    for b in trajectories:
+        if status[b] == OK:
+            status[b] = how
 
 
 @driver
@@ -113,8 +123,7 @@ def carry_fields(
         for done in range(steps):
             ended = INTERRUPTED if stop[0] != 0 else TOO_MANY_STEPS if most <= 0 else OK
             if ended != OK:
-                for b in trajectories:
-                    status[b] = ended if status[b] == OK else status[b]
+                _end(trajectories, status, ended)
                 return False
             field_step(address, block, mirror, arrays)
             most -= 1
@@ -128,12 +137,10 @@ def carry_fields(
             b = trajectories[lane]
             if status[b] != OK:
                 continue
-            if _store(grid, position, lane, out[b, index]):
-                final[b] = out[b, index]
+            if _store(grid, position, lane, b, index, out, final):
                 going = True
             else:
                 status[b] = BLOW_UP
-                out[b, index] = np.nan
         if not going:
             return False
     return True
