@@ -67,22 +67,33 @@ class FieldEngine:
 
     def begin(self, states: np.ndarray, spectra: np.ndarray | None = None) -> None:
         """Bring states (n, D), n up to the number of trajectories, to the front of the block; from their spectra where there are any."""
-        form, frame = self.kernels.form, self.kernels.form.frame
-        lanes = [min(lane, len(states) - 1) for lane in range(self.lanes)]
-        for lane, b in enumerate(lanes):
-            self.grid[self.position + lane] = states[b]
         if spectra is None:
-            run_kernel(self.address[6], self.grid, self.arrays_for_moves(), self.block[0])
+            self._to_modes(0, states)
         else:
-            for lane, b in enumerate(lanes):
-                self.put(0, lane, spectra[b])
+            for lane in range(self.lanes):
+                self.put(0, lane, spectra[min(lane, len(states) - 1)])
+        self._hold(0, 1.0)
+
+    def begin_tangent(self, k: int, tangents: np.ndarray) -> None:
+        """Bring tangents (n, D), one of each trajectory, to row k + 1 of the block: without modes that are left out, 0 where a mean is held."""
+        self._to_modes(k + 1, tangents)
+        self._hold(k + 1, 0.0)
+
+    def _to_modes(self, row: int, values: np.ndarray) -> None:
+        for lane in range(self.lanes):
+            self.grid[self.position + lane] = values[min(lane, len(values) - 1)]
+        run_kernel(self.address[6], self.grid, self.arrays_for_moves(), self.block[row])
+
+    def _hold(self, row: int, share: float) -> None:
+        """Set the means that are held to a share of what they are, and everything behind the state to 0."""
+        frame = self.kernels.form.frame
         for field, mean in enumerate(self.plans[0].held):
             if mean is not None:
                 start = field * frame.places * CELL
-                self.block[0, start : start + self.lanes] = mean * frame.number
-                self.block[0, start + LANES : start + LANES + self.lanes] = 0.0
-        mirrored(self.block[:1], self.mirror)
-        self.block[0, form.size :] = 0.0
+                self.block[row, start : start + self.lanes] = share * mean * frame.number
+                self.block[row, start + LANES : start + LANES + self.lanes] = 0.0
+        mirrored(self.block[row : row + 1], self.mirror)
+        self.block[row, self.kernels.form.size :] = 0.0
 
     def arrays_for_moves(self) -> tuple[np.ndarray, ...]:
         """Return the arrays with any step: transforms read the mask alone."""
