@@ -1,7 +1,7 @@
 """The loop that carries fields with their tangents in the spectrum; arguments as in `integrators._field_drivers`.
 
-The length of a tangent is the root of the integral of its square over the domain. Modes that are left out and means that are held are exactly 0 in every
-tangent: the weights of a step are 0 there, and sums of zeros stay so.
+The length of a tangent is the root of the integral of its square over the domain. Modes that are left out and means that are held are exactly 0 in
+every tangent: the weights of a step are 0 there, and sums of zeros stay so.
 """
 
 import numpy as np

@@ -1,5 +1,6 @@
 """Growth of tangents along orbits of fields, carried by the stepper of the fields itself and its exact derivative."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ from chaosbench.errors import InvariantError
 from chaosbench.integrators._field_engine import FieldEngine, plan_at
 from chaosbench.integrators._field_steps import steps_from_states
 from chaosbench.integrators._threads import all_cores
-from chaosbench.integrators.base import FieldState, InitialState, Status
+from chaosbench.integrators.base import FieldState, InitialState
 from chaosbench.invariants._carrier import Carrier
 from chaosbench.invariants._field_growth_drivers import field_growth, orthonormal_lane
 from chaosbench.invariants._tangents import TangentRun
@@ -32,7 +33,7 @@ class FieldBlock(Carrier):
         frame, form = engine.kernels.form.frame, engine.kernels.form
         columns = len(engine.block) - 1
         transforms = len(form.inputs) + form.products
-        each = _OPERATIONS * transforms * frame.number * np.log2(frame.number) * (2 if frame.complex else 1)
+        each = _OPERATIONS * transforms * frame.number * math.log2(frame.number) * (2 if frame.complex else 1)
         self._costs = each * (1 + columns), 2.0 * columns**2 * len(weights)
 
     @property
@@ -48,7 +49,7 @@ class FieldBlock(Carrier):
     @property
     def work(self) -> float:
         """Multiplications so far, roughly."""
-        return self.orbits * (self._costs[0] * self._steps + self._costs[1] * self._intervals)
+        return float(self.orbits) * (self._costs[0] * self._steps + self._costs[1] * self._intervals)
 
     def time_of(self, interval: float) -> float:
         """Return the time of so many steps."""
@@ -113,7 +114,7 @@ def degrees_of_freedom(system: CompiledSystem) -> int:
     full[..., 0] *= 0.5  # both of a conjugate pair, or a real number, stand there
     if plan.shape[-1] % 2 == 0:
         full[..., -1] *= 0.5
-    return plan.n_fields * round(full.sum()) - sum(mean is not None for mean in plan.held)
+    return plan.n_fields * round(float(full.sum())) - sum(mean is not None for mean in plan.held)
 
 
 def _bundles(system: CompiledSystem, rows: np.ndarray) -> list[slice]:
