@@ -17,7 +17,7 @@ from chaosbench.invariants._tangents import TangentRun, slope
 from chaosbench.invariants._transients import time_scale
 
 FULL_SPECTRUM = 64
-STARTS, STARTS_OF_PLANES = 32, 4
+STARTS, STARTS_OF_LINES, STARTS_OF_PLANES = 32, 16, 4
 WORK_LIMIT, WORK_OF_MANY, WORK_OF_FIELDS = 2.5e9, 1e9, 1e10  # of a measurement for the registry
 _PILOT = 64
 _FEW = 8
@@ -35,7 +35,7 @@ class Options:
     """Settings that a caller may change.
 
     n_exponents: None means all D up to 64 dimensions, otherwise, and where the last of more than twelve contract far faster than the others, enough
-    to pass the Kaplan-Yorke dimension. starts: independent orbits, 0 means 32, of fields in two dimensions 4. rtol: error per step of the orbit
+    to pass the Kaplan-Yorke dimension. starts: independent orbits, 0 means 32, of fields 16, in two dimensions 4. rtol: error per step of the orbit
     (None: by the target, see `measure_exponents`). transient: time before measuring (None: the definition's default).
     steps_per_lag: delays, None means until the local error is below rtol. neighbours: carry displaced orbits in the place of tangents; None means
     where the right-hand side of a flow jumps; distance: of these, relative. splitting: longest step of a splitting method in the place of steps with
@@ -59,7 +59,8 @@ class Options:
 
     def with_starts(self, system: CompiledSystem) -> "Options":
         """Return these options with the number of orbits that a system usually gets, if none is given."""
-        usual = STARTS_OF_PLANES if isinstance(system, FieldSystem) and system.plane else STARTS
+        fields = isinstance(system, FieldSystem)
+        usual = STARTS_OF_PLANES if isinstance(system, FieldSystem) and system.plane else STARTS_OF_LINES if fields else STARTS
         return self if self.starts else replace(self, starts=usual)
 
     def with_exponents(self, n_exponents: int) -> "Options":
