@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from chaosbench.dynamics.definition import SystemDefinition
 
 MARGIN = 2.0  # how much further than the linearly unstable modes the kept ones must reach
+UNSTABLE = 0.05  # of the fastest growth: what grows more slowly, as weakly damped short waves of a sheared flow may, does not count
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,12 +128,12 @@ class FieldEquations:
                         symbol[origin] = 0.0
 
     def _check_modes(self, linear: np.ndarray, spectrum: Spectrum, mask: np.ndarray) -> None:
-        """Raise DefinitionError when the linearly unstable band reaches beyond 1 / MARGIN of the modes kept along an axis."""
+        """Raise DefinitionError when the modes that grow linearly, at `UNSTABLE` of the fastest rate or more, reach beyond 1 / MARGIN of those kept."""
         if not np.isfinite(linear).all():
             raise DefinitionError(f"{self.label}: equations: the linear part is not finite at these parameters; correct them")
         matrices = np.moveaxis(linear.reshape(*linear.shape[:2], -1), 2, 0)
         growth = (matrices[:, 0, 0].real if len(linear) == 1 else np.linalg.eigvals(matrices).real.max(axis=1)).reshape(mask.shape)
-        unstable = mask & (growth > 1e-12 * np.abs(linear).max())
+        unstable = mask & (growth > max(UNSTABLE * growth.max(), 1e-12 * np.abs(linear).max()))
         for axis, numbers in enumerate(spectrum.numbers):
             reach = np.abs(np.broadcast_to(numbers, mask.shape))
             needed, kept = int(reach[unstable].max(initial=0)), int(reach[mask].max())
