@@ -24,8 +24,7 @@ class Etdrk4(Integrator):
     Parameters
     ----------
     step: the longest step, in the system's unit of time. Each sampling interval is divided into equal steps no longer than that. None: a power of two
-        by the rule of `_field_steps`: a 64th of the time in which the fastest linear mode grows by e, or less, until the nonlinear part moves no
-        difference from the trajectory's own initial state by more than an eighth of it in a step.
+        for each trajectory by the rule of `_field_steps`, which looks at the growth and the phase of the linear part and at the nonlinear part.
 
     Modes outside the mask that keeps products free of aliases are 0, not small, and a mean that is held stays exactly what it is.
 
