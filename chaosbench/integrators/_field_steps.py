@@ -1,9 +1,8 @@
 """The step of fields: given, or a power of two chosen from the linear part and from the state that a trajectory starts in.
 
-The linear part is solved exactly, so stiffness limits no step. Three things do: growth, of which the fastest linear mode may gain a 64th in a step;
-phase, of which the modes that are there may turn by an eighth, each as it counts in omega^4 u, to which the error belongs; and h phi_1(hL) N', the share
-of a difference that the nonlinear part moves in a step, at most an eighth. Directions that the linear part damps within a step count there with what is
-left of them.
+The linear part is solved exactly, so stiffness limits no step. Three things do. Growth: the fastest linear mode may gain a 64th in a step. Phase: the
+modes that are there may turn by an eighth, each as it counts in omega^4 u, to which the error belongs. And h phi_1(hL) N', the share of a difference
+that the nonlinear part moves in a step, is at most an eighth; directions that the linear part damps within a step count there with what is left.
 
 Measured on the shipped systems: the error of such a step over one unit of time is below 1e-6 of the spread of the field, 1.4e-5 for the Nikolaevskiy
 equation.
