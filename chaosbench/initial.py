@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from chaosbench.dynamics.compile import CompiledSystem
+from chaosbench.dynamics.compile import CompiledSystem, FieldSystem
+from chaosbench.dynamics.field_draw import draw_fields
+from chaosbench.dynamics.field_rule import FieldRule
 from chaosbench.errors import DatasetError
 from chaosbench.expressions.constants import constant_value
 from chaosbench.expressions.tree import Expression
@@ -29,6 +31,9 @@ def draw_initial(
     rows = np.broadcast_to(system.parameter_values if parameters is None else parameters, (n, system.n_parameters))
     if definition.initial.history is not None:
         return _draw_history(system, streams, rows)
+    if isinstance(system, FieldSystem) and isinstance(definition.initial, FieldRule):
+        drawn = np.stack([draw_fields(system.equations, definition.initial, row, stream) for row, stream in zip(rows, streams, strict=True)])
+        return InitialState(system.projected(drawn, np.ascontiguousarray(rows)))
     states = np.stack([_draw(system, stream, first + b) for b, stream in enumerate(streams)])
     if definition.initial.on is not None:
         states = np.stack([_on_level_set(system, definition.initial.on, state, rows[b], streams[b]) for b, state in enumerate(states)])

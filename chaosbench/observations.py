@@ -10,6 +10,7 @@ from chaosbench import __version__
 from chaosbench.errors import TaskError, nearest
 from chaosbench.folders import write_whole
 from chaosbench.identity import sha256_of
+from chaosbench.layout import flat_states
 from chaosbench.plans import Plan
 from chaosbench.randomness import generator
 from chaosbench.timescale import embed_angles
@@ -64,10 +65,10 @@ def _simulated(planned: Plan, purpose: str, n: int, samples: int, tight: bool, a
         raise TaskError(
             f"task {spec.label!r}: {failed.size} of {n} trajectories for {purpose} ended early (status {code}); change the task's parameters"
         )
-    components = tuple(str(name) for name in dataset["component"].values)
+    states, components, periods = flat_states(dataset)
     unknown = [name for name in spec.view if name not in components]
     if unknown:
         raise TaskError(f"task {spec.label!r}: view names {unknown[0]!r}; components are {', '.join(components)}{nearest(unknown[0], components)}")
     chosen = [components.index(name) for name in spec.view] or list(range(len(components)))
-    states = embed_angles(dataset["state"].values[:, :, chosen], np.asarray(definition.periods)[chosen])
+    states = embed_angles(states[:, :, chosen], periods[chosen])
     return np.ascontiguousarray(states), np.asarray(dataset["trust_horizon"].values)

@@ -37,12 +37,12 @@ def write(dataset: xr.Dataset, path: str | Path) -> str:
     """Write a dataset of `simulate` to `path` and return its content hash. Raises StoreError when `path` exists or the disk fills up."""
     if "state" not in dataset or "chaosbench" not in dataset.attrs:
         raise StoreError(f"{path}: the dataset lacks its `state` variable or `chaosbench` attribute; write what simulate() returns")
-    trajectories, samples, dimension = dataset["state"].shape
+    trajectories, samples, *grid = dataset["state"].shape
     return write_blocks(
         lambda start, count: trajectories_of(dataset, start, count),
         path,
         n_trajectories=trajectories,
-        block=block_length(samples, dimension),
+        block=block_length(samples, int(np.prod(grid))),
         recipe=json.loads(dataset.attrs["chaosbench"])["recipe_sha256"],
     )
 

@@ -4,17 +4,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chaosbench.dynamics.compile import CompiledSystem
+from chaosbench.dynamics.compile import CompiledSystem, FieldSystem
 from chaosbench.errors import DatasetError
 from chaosbench.initial import draw_initial
 from chaosbench.integrators._choice import choose
-from chaosbench.integrators.base import InitialState, Status
+from chaosbench.integrators.base import InitialState, Integrator, Status
 from chaosbench.noisy_starts import one_run
 
 MAP_PERIOD = 1.0
 _SAMPLES = 4096
 _AT_REST = 2
 _STARTS = 8
+_PIECES, _WATCHED = 16, 64  # of fields: parts of a run, of which all grid values are in memory, and values looked at
 
 
 def dominant_period(states: np.ndarray, dt: float, *, noisy: bool = False) -> np.ndarray:
@@ -124,24 +125,50 @@ def pilot(system: CompiledSystem, *, parameters: np.ndarray | None = None) -> Pi
 def _look(system: CompiledSystem, initial: InitialState, parameters: np.ndarray | None) -> tuple[Pilot | None, Status]:
     """Follow one start; None with the reason when its trajectory ends early."""
     integrator = choose(system).integrator
-    rates = np.abs(system.jacobian(initial.states)).sum(axis=(1, 2)) if initial.history is None else np.array([1.0])
-    dt, time, still = 0.05 / max(float(rates[0]), 1e-6), 0.0, 0
+    dt, time, still = 0.05 / max(_pace(system, initial), 1e-6), 0.0, 0
     for _ in range(24):
-        solution = integrator.solve(system, initial, dt * np.arange(_SAMPLES), rtol=1e-8, atol=1e-10, parameters=parameters)
-        if solution.status.any():
-            return None, Status(solution.status[0])
-        half = embed_angles(solution.states[0, _SAMPLES // 2 :], system.periods)
-        found = dominant_period(half, dt, noisy=system.definition.noise is not None)
+        states, last, status = _watched(system, integrator, initial, dt, parameters)
+        if status != Status.OK:
+            return None, status
+        found = dominant_period(states[_SAMPLES // 2 :], dt, noisy=system.definition.noise is not None)
         period = middle_period(found)
         time += dt * _SAMPLES
         if np.isfinite(period) and 20 * dt <= period <= _SAMPLES * dt / 80:
-            return Pilot(period, solution.states[0, -1], time), Status.OK
+            return Pilot(period, last.states[0], time), Status.OK
         still = 0 if np.isfinite(period) else still + 1
         if still == _AT_REST:
             break
-        initial = initial if one_run(system) else solution.final
+        initial = initial if one_run(system) else last
         dt *= 0.25 if np.isfinite(period) and period < 20 * dt else 2.0
-    return Pilot(None, solution.states[0, -1], time), Status.OK
+    return Pilot(None, last.states[0], time), Status.OK
+
+
+def _pace(system: CompiledSystem, initial: InitialState) -> float:
+    """Return how fast `system` moves at a state, as a rate; of fields relative to how far they are from their mean."""
+    if initial.history is not None:
+        return 1.0
+    if not isinstance(system, FieldSystem):
+        return float(np.abs(system.jacobian(initial.states)).sum())
+    spread = np.abs(initial.states - initial.states.mean()).max()
+    return float(np.abs(system.value(initial.states)).max() / max(spread, 1e-300))
+
+
+def _watched(
+    system: CompiledSystem, integrator: Integrator, initial: InitialState, dt: float, parameters: np.ndarray | None
+) -> tuple[np.ndarray, InitialState, Status]:
+    """Return the samples (T, D or more) of one trajectory, angles embedded, its end, and how it ended; of fields at most 64 evenly spread values."""
+    pieces = _PIECES if isinstance(system, FieldSystem) else 1
+    places = slice(None, None, max(1, system.dimension // _WATCHED)) if isinstance(system, FieldSystem) else slice(None)
+    found = []
+    for piece in range(pieces):
+        first, beyond = piece * _SAMPLES // pieces, (piece + 1) * _SAMPLES // pieces
+        times = dt * np.arange(max(first - 1, 0), beyond)
+        solution = integrator.solve(system, initial, times, rtol=1e-8, atol=1e-10, parameters=parameters)
+        if solution.status.any():
+            return np.empty((0, 0)), solution.final, Status(solution.status[0])
+        found.append(embed_angles(solution.states[0], system.periods)[1 if first else 0 :, places])
+        initial = solution.final
+    return np.concatenate(found), initial, Status.OK
 
 
 def typical_time(system: CompiledSystem) -> float:

@@ -19,6 +19,7 @@ from chaosbench.event_record import event_variables
 from chaosbench.identity import canonical_json, sha256_of
 from chaosbench.integrators._events import followed
 from chaosbench.integrators.base import InitialState, Integrator, Solution, Status
+from chaosbench.layout import layout_of
 from chaosbench.noisy_starts import after_wait, one_run
 from chaosbench.requests import Request, checked_request
 from chaosbench.settling import settle
@@ -62,8 +63,9 @@ def simulate(
     Returns
     -------
     xr.Dataset with state (trajectory, time, component), initial, parameters, status, trust_horizon, for delays history (trajectory, lag, component),
-    for hybrid systems their events (see `event_record`), for systems with integrals integral_drift (trajectory, integral), the largest departure from the first sample's value over the samples,
-    and the coordinate period (component), NaN where the component is no angle.
+    for hybrid systems their events (see `event_record`), for systems with integrals integral_drift (trajectory, integral), the largest departure from
+    the first sample's value over the samples, and the coordinate period (component), NaN where the component is no angle. For fields component is
+    (field, x) or (field, y, x).
     Angles are stored wrapped into [0, period). A trajectory that failed is NaN from there on and its status says why.
 
     Raises
@@ -149,9 +151,10 @@ def _dataset(
         column = states[:, :, index]
         column -= np.floor(column / period) * period
         column[column >= period] = 0.0  # an angle just below 0 rounds up to the period
+    dims, shape, places = layout_of(request.system)
     variables: dict[str, object] = {
-        "state": (("trajectory", "time", "component"), states),
-        "initial": (("trajectory", "component"), initial.states),
+        "state": (("trajectory", "time", *dims), states.reshape(*states.shape[:2], *shape)),
+        "initial": (("trajectory", *dims), initial.states.reshape(-1, *shape)),
         "parameters": (("trajectory", "parameter"), request.rows),
         "status": (("trajectory",), np.asarray(status, dtype=np.int8)),
         "trust_horizon": (("trajectory",), np.full(len(states), np.nan) if certificate is None else certificate.horizon),
@@ -160,8 +163,7 @@ def _dataset(
     coordinates: dict[str, object] = {
         "trajectory": np.arange(first, first + len(states)),
         "time": times,
-        "component": np.array(request.system.components, dtype=object),
-        "period": ("component", request.system.periods),  # of angles, which are stored wrapped; NaN for all others
+        **places,
         "parameter": np.array(definition.parameter_names, dtype=object),
     }
     if drifts:

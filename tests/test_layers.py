@@ -30,7 +30,7 @@ LAYERS = [
     {"noisy_starts"},
     {"timescale"},
     {"requests"},
-    {"settling", "certificate"},
+    {"settling", "certificate", "layout"},
     {"trajectories", "seals"},
     {"store"},
     {"generation", "invariants"},

@@ -10,6 +10,7 @@ from chaosbench.dynamics.compile import CompiledSystem, compile_system
 from chaosbench.dynamics.reader import system
 from chaosbench.errors import InvariantError
 from chaosbench.invariants.base import Samples
+from chaosbench.layout import flat_states
 from chaosbench.store import open_dataset
 
 _TIME_COLUMNS = ("time", "t")
@@ -42,12 +43,11 @@ def parameters_of(subject: CompiledSystem | Samples) -> dict[str, float]:
 def _from_store(path: Path) -> Samples:
     dataset = open_dataset(path)
     times = dataset["time"].values
-    names = tuple(str(name) for name in dataset["component"].values)
-    states = np.asarray(dataset["state"].values)
+    states, names, periods = flat_states(dataset)
     if not np.isfinite(states).all():
         raise InvariantError(f"{path}: {int((dataset['status'].values != 0).sum())} trajectories ended early; generate others with another seed")
     step = float(times[1] - times[0]) if len(times) > 1 else 1.0
-    return Samples(states, step, names, np.asarray(dataset["period"].values))
+    return Samples(states, step, names, periods)
 
 
 def _from_csv(path: Path, dt: float | None) -> Samples:

@@ -17,6 +17,8 @@ from chaosbench.dynamics.equations import (
 )
 from chaosbench.dynamics.event_rules import read_events, read_longest_step
 from chaosbench.dynamics.events import trees_of
+from chaosbench.dynamics.field_builder import KIND as FIELDS
+from chaosbench.dynamics.field_builder import field_parts
 from chaosbench.dynamics.fields import check_keys, flag_of, table_of, text_of, texts_of
 from chaosbench.dynamics.initial_rule import read_initial, with_phase
 from chaosbench.dynamics.noise import KEYS as NOISE_KEYS
@@ -39,6 +41,10 @@ def build_definition(data: Mapping[str, Any], *, name: str, kind: str, label: st
     top = f"{label}: "
     if kind not in KINDS:
         raise DefinitionError(f"{top}kind: {kind!r} is not known; kinds are {', '.join(KINDS)}{nearest(kind, KINDS)}")
+    if kind == FIELDS:
+        fields = SystemDefinition(name=name, kind="fields", path=path, **field_parts(data, label))
+        fields.check_values()
+        return fields
     check_keys(data, TOP_KEYS, top, required=("title", "summary", "state", "initial"))
     symbols = read_symbols(data, label)
     read = read_equations(data, symbols, kind=kind, label=label)
@@ -52,7 +58,7 @@ def build_definition(data: Mapping[str, Any], *, name: str, kind: str, label: st
     settable = [entry.name for entry in symbols.parameters if not entry.shape] + ([symbols.size[0]] if symbols.size else [])
     definition = SystemDefinition(
         name=name,
-        kind=cast(Literal["flows", "maps", "delays", "stochastic", "hybrid"], kind),
+        kind=cast(Literal["flows", "maps", "delays", "fields", "stochastic", "hybrid"], kind),
         title=text_of(data, "title", top),
         summary=text_of(data, "summary", top),
         tags=texts_of(data, "tags", top),

@@ -10,6 +10,9 @@ import numpy as np
 from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.dynamics.diffusion import Diffusion, diffusion_of
 from chaosbench.dynamics.jumps import Jumps
+from chaosbench.dynamics.field_build import FieldEquations, field_equations
+from chaosbench.dynamics.field_numpy import FieldQuantity, project, rates_of, tangents_of
+from chaosbench.dynamics.field_plan import FieldPlan
 from chaosbench.dynamics.splitting import halves_of
 from chaosbench.errors import DefinitionError
 from chaosbench.expressions.differentiate import tangent_tape
@@ -218,8 +221,75 @@ class CompiledSystem:
         return states, parameters
 
 
+@dataclass(frozen=True, eq=False)
+class FieldSystem(CompiledSystem):
+    """A system of fields: `tape` is what is evaluated at each grid point, `plan` what a stepper needs. No step knows a Jacobian of it."""
+
+    equations: FieldEquations = field(kw_only=True)
+
+    @property
+    def dimension(self) -> int:
+        """D, the number of grid values of all fields, real and imaginary parts counted apart."""
+        return self.definition.dimension
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one state before flattening: (F, nx) or (F, ny, nx), complex fields as two real ones."""
+        space = self.equations.space
+        return (len(self.definition.state) * len(space.parts), *space.shape)
+
+    @property
+    def plane(self) -> bool:
+        """Whether the domain has two dimensions."""
+        return len(self.equations.space.shape) == 2
+
+    def plan(self, parameters: np.ndarray | None = None) -> FieldPlan:
+        """Return the plan at `parameters` (P,), default the definition's; remembered. Raises DefinitionError as `FieldEquations.plan` does."""
+        values = self.parameter_values if parameters is None else np.asarray(parameters, dtype=np.float64)
+        key = ("plan", values.tobytes())
+        if key not in self._kernels:
+            self._kernels[key] = self.equations.plan(values)
+        found: FieldPlan = self._kernels[key]
+        return found
+
+    def value(self, states: np.ndarray, parameters: np.ndarray | None = None, past: np.ndarray | None = None) -> np.ndarray:
+        """Return the right-hand side (B, D) at states (B, D), of which modes that dealiasing drops are left out first."""
+        states, rows = self._checked(states, parameters, past)
+        return self._by_row(rates_of, states, rows)
+
+    def tangent(
+        self,
+        states: np.ndarray,
+        tangents: np.ndarray,
+        parameters: np.ndarray | None = None,
+        past: np.ndarray | None = None,
+        past_tangents: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Return the derivative (B, D) of the right-hand side along `tangents` (B, D)."""
+        states, rows = self._checked(states, parameters, past)
+        return self._by_row(tangents_of, states, rows, np.asarray(tangents))
+
+    def projected(self, states: np.ndarray, parameters: np.ndarray | None = None) -> np.ndarray:
+        """Return states (B, D) without the modes that dealiasing drops and with their means held."""
+        states, rows = self._checked(states, parameters, None)
+        return self._by_row(project, states, rows)
+
+    def quantity(self, tree: Expression) -> FieldQuantity:  # type: ignore[override]
+        """Return the number that belongs to a state by `tree`, one of the definition's integrals or balances. It has no gradient."""
+        return FieldQuantity(tree, self.equations.space, self.equations.names, self.definition.label)
+
+    def _by_row(self, function: Callable[..., np.ndarray], states: np.ndarray, rows: np.ndarray, *more: np.ndarray) -> np.ndarray:
+        if rows.ndim == 1:
+            return function(self.plan(rows), states, *more)
+        parts = [function(self.plan(row), states[k : k + 1], *(array[k : k + 1] for array in more)) for k, row in enumerate(rows)]
+        return np.concatenate(parts) if parts else np.empty_like(states)
+
+
 def compile_system(definition: SystemDefinition) -> CompiledSystem:
     """Return the compiled form of `definition`. Cheap: kernels are made when first asked for."""
+    if definition.space is not None:
+        equations = field_equations(definition)
+        return FieldSystem(definition, equations.tape, equations=equations)
     return CompiledSystem(definition, trace(definition.equations, definition.scope))
 
 

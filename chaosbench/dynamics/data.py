@@ -7,6 +7,8 @@ from chaosbench.dynamics.builder import build_definition
 from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.dynamics.events import Event
 from chaosbench.dynamics.noise import noise_to_data
+from chaosbench.dynamics.field_builder import field_data
+from chaosbench.dynamics.field_rule import FieldRule
 from chaosbench.dynamics.parts import Known, Parameter, Peer, StateVariable, Variant
 from chaosbench.dynamics.symbols import PHASE, state_key
 from chaosbench.errors import DefinitionError
@@ -67,6 +69,9 @@ def definition_to_data(definition: SystemDefinition) -> dict[str, Any]:
         data["terms"] = {key: to_text(tree) for key, tree in terms.items()}
     if definition.noise is not None:
         data |= noise_to_data(definition.noise, {entry.name: state_key(entry) for entry in state}, forced)
+    if definition.space is not None and isinstance(definition.initial, FieldRule):
+        data = {key: value for key, value in data.items() if key not in ("identities", "symmetries", "fixed_points", "peer")}
+        data |= field_data(definition.space, definition.initial, data["state"], data["variant"])
     if definition.size:
         data["size"] = dict([definition.size])
         data["boundary"] = definition.boundary
@@ -116,6 +121,8 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 
 def _initial(definition: SystemDefinition, forced: bool) -> dict[str, Any]:
     rule = definition.initial
+    if isinstance(rule, FieldRule):
+        return rule.table()
     data: dict[str, Any] = {}
     if rule.history is not None:
         data["history"] = {state_key(entry): to_text(rule.history[entry.name]) for entry in definition.state if not (forced and entry.name == PHASE)}
@@ -147,7 +154,8 @@ def _known(known: Known) -> dict[str, Any]:
 
 
 def _variant(variant: Variant) -> dict[str, Any]:
-    return {"name": variant.name, "summary": variant.summary, "parameters": dict(variant.parameters), "regime": variant.regime}
+    points = {"domain": dict(variant.points)} if variant.points else {}
+    return {"name": variant.name, "summary": variant.summary, "parameters": dict(variant.parameters), "regime": variant.regime, **points}
 
 
 def _peer(peer: Peer, forced: bool) -> dict[str, Any]:

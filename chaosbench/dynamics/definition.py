@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from chaosbench.dynamics.events import Event, event_formulas, events_to_data
+from chaosbench.dynamics.field_space import FieldSpace, field_scope
 from chaosbench.dynamics.form import form_of
 from chaosbench.dynamics.headline import KINDS
 from chaosbench.dynamics.noise import Noise
@@ -34,12 +35,13 @@ class SystemDefinition:
     size: None, or ("N", 40). boundary: rule for indices outside.
     lags: distinct lag expressions of the `delay(x, tau)` terms, in order of first use.
     events: of a hybrid system, in file order; longest_step: a bound of its integrator's steps, an expression of parameters.
+    space: of kind fields the domain and what the fields on it are; each is then one variable with all its grid values.
     terms: abbreviations by key, "w" or "w[i]", as written; `equations` have them replaced, `written` are the equations with them, for readers.
     noise: of a stochastic system, whose equations are the drift (of a noisy map the next value without noise).
     """
 
     name: str
-    kind: Literal["flows", "maps", "delays", "stochastic", "hybrid"]
+    kind: Literal["flows", "maps", "delays", "fields", "stochastic", "hybrid"]
     title: str
     summary: str
     tags: tuple[str, ...]
@@ -68,6 +70,7 @@ class SystemDefinition:
     terms: Mapping[str, Expression] | None = None
     written: Mapping[str, Expression] | None = None
     noise: Noise | None = None
+    space: FieldSpace | None = None
     path: Path | None = field(default=None, compare=False)
 
     def __hash__(self) -> int:
@@ -86,6 +89,8 @@ class SystemDefinition:
     @cached_property
     def scope(self) -> Scope:
         """The symbol table: flat state slots, flat parameter slots, size and lags."""
+        if self.space is not None:
+            return field_scope(self.state, self.parameters, self.space)
         return scope_of(self.state, self.parameters, self.size, self.boundary, self.lags)
 
     @property
@@ -101,6 +106,8 @@ class SystemDefinition:
     @cached_property
     def components(self) -> tuple[str, ...]:
         """The D flat names: x for a scalar variable, x0, x1, ... for an indexed one."""
+        if self.space is not None:
+            return self.space.components([entry.name for entry in self.state])
         names = []
         for variable in self.scope.variables:
             names += [f"{variable.name}{cell}" for cell in range(variable.length)] or [variable.name]
@@ -169,15 +176,24 @@ class SystemDefinition:
             "equations": [[entry.name, to_data(self.equations[entry.name])] for entry in self.state],
             **events_to_data(self.events, self.state, self.longest_step),
             **({} if self.noise is None else {"noise": self.noise.to_data()}),
+            **({} if self.space is None else {"space": self.space.to_data()}),
         }
 
     def variant(self, name: str) -> "SystemDefinition":
-        """Return this system with the parameters of the variant called `name`."""
+        """Return this system with the parameters (of fields: and grid points) of the variant called `name`."""
         for variant in self.variants:
             if variant.name == name:
-                return self.with_parameters(variant.parameters)
+                return self.with_points(variant.points or {}).with_parameters(variant.parameters)
         known = [variant.name for variant in self.variants]
         raise DefinitionError(f"{self.label}: unknown variant {name!r}; variants are {', '.join(known) or 'none'}{nearest(name, known)}")
+
+    def with_points(self, points: Mapping[str, int]) -> "SystemDefinition":
+        """Return a copy of a system of fields on another grid: the number of points by axis. Raises DefinitionError for an axis it has not."""
+        if not points:
+            return self
+        if self.space is None:
+            raise DefinitionError(f"{self.label}: points are given, but only systems of kind fields have a grid; leave them out")
+        return replace(self, space=self.space.with_points(points, f"{self.label}: domain"))
 
     def with_parameters(self, values: Mapping[str, float]) -> "SystemDefinition":
         """Return a copy with other values of scalar parameters, by name, or of the size, by its name (vectors and matrices are then remade).
@@ -217,6 +233,8 @@ class SystemDefinition:
 
     def check_values(self) -> None:
         """Raise DefinitionError if the size, a lag, a period or an initial state does not fit the present parameter values."""
+        if self.space is not None:
+            self.space.lengths(self.scalars, self.label)
         offsets = [0, *(part.offset for tree in self.equations.values() for part in walk(tree) if isinstance(part, Element))]
         span = max(offsets) - min(offsets)
         if self.size and self.size[1] <= span:

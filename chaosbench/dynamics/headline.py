@@ -9,7 +9,7 @@ from typing import Any
 from chaosbench.catalogue import systems_folder
 from chaosbench.errors import DefinitionError
 
-KINDS = ("flows", "maps", "delays", "stochastic", "hybrid")
+KINDS = ("flows", "maps", "delays", "fields", "stochastic", "hybrid")
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ def read_headline(path: str | Path) -> Headline:
         data = load_toml(text.encode(), label)
     size = next(iter(data.get("size", {}).values()), 0)
     dimension = sum(size if key.endswith("[i]") else 1 for key in data.get("state", {})) + ("forcing_period" in data)
+    if "domain" in data:
+        dimension = _grid_values(data)
     tags, aliases = (tuple(data.get(key, ())) for key in ("tags", "aliases"))
     return Headline(path.stem, kind_of(path, data, label), str(data.get("title", "")), tags, aliases, dimension, path)
 
@@ -75,12 +77,20 @@ def kind_of(path: Path, data: Mapping[str, Any], label: str) -> str:
     return folder
 
 
+def _grid_values(data: Mapping[str, Any]) -> int:
+    """Return how many numbers the fields of a file have on its grid."""
+    values = sum(2 if entry.get("complex") else 1 for entry in data["state"].values())
+    for axis in data["domain"].values():
+        values *= axis["points"]
+    return values
+
+
 def _head(text: str) -> str:
-    """Return the top-level keys and the tables [size] and [state] of a TOML text."""
+    """Return the top-level keys and the tables [size], [state] and [domain] of a TOML text."""
     kept, keeping = [], True
     for line in text.splitlines():
         if line.startswith("["):
-            keeping = line.partition("]")[0].strip("[ ") in ("size", "state") and not line.startswith("[[")
+            keeping = line.partition("]")[0].strip("[ ") in ("size", "state", "domain") and not line.startswith("[[")
         if keeping:
             kept.append(line)
     return "\n".join(kept)

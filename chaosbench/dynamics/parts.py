@@ -103,6 +103,7 @@ class Variant:
     summary: str
     parameters: Mapping[str, float]
     regime: str = ""
+    points: Mapping[str, int] | None = None  # of fields: grid points along axes where they differ
 
 
 def scope_of(

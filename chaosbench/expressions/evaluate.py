@@ -45,7 +45,7 @@ def outputs_of(
         "delayed_tangent": past_tangents,
     }
     with np.errstate(all="ignore"):  # a trajectory that has left the domain gives NaN or inf, which callers test for
-        values = walk_tape(tape, lambda node: _leaf(node, tape, sources, batch), _NUMPY)
+        values = walk_tape(tape, lambda node: _leaf(node, tape, sources, batch), FUNCTIONS)
     primal = [_flat(values[place], batch) for place in tape.outputs]
     return primal, [_flat(values[place], batch) for place in tape.tangent_outputs or ()]
 
@@ -133,7 +133,7 @@ def _angle(y: np.ndarray, x: np.ndarray) -> np.ndarray:
     return np.asarray(angle + 1j * (x.real * y.imag - y.real * x.imag) / (x.real**2 + y.real**2))
 
 
-_NUMPY: Operations = {
+FUNCTIONS: Operations = {
     "neg": np.negative,
     "sin": np.sin,
     "cos": np.cos,

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from chaosbench.expressions.tree import Binary, Call, Compare, Delay, Element, Expression, Name, Number, Sum, Unary
+from chaosbench.expressions.tree import FIELD_FUNCTIONS, Binary, Call, Compare, Delay, Element, Expression, Name, Number, Sum, Unary
 
 _GREEK = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega "
@@ -103,7 +103,28 @@ class _Printer:
             return f"{before}{args[0]}{after}"
         if function == "where":
             return f"\\begin{{cases}} {args[1]} & {args[0]} \\\\ {args[2]} & \\text{{otherwise}} \\end{{cases}}"
+        if function in FIELD_FUNCTIONS:
+            return _of_fields(function, args)
         return f"{_FUNCTIONS[function]}\\left({', '.join(args)}\\right)"
+
+
+def _of_fields(function: str, args: list[str]) -> str:
+    body = args[0] if re.fullmatch(r"[A-Za-z\\_{}0-9]+", args[0]) else f"\\left({args[0]}\\right)"
+    order = args[1] if len(args) > 1 else "1"
+    match function:
+        case "dx" | "dy":
+            return f"\\partial_{{{function[1]}}}{'' if order == '1' else f'^{{{order}}}'} {body}"
+        case "laplacian":
+            return f"\\nabla^{{{2 * int(order)}}} {body}"
+        case "inverse_laplacian":
+            return f"\\nabla^{{-2}} {body}"
+        case "inverse_helmholtz":
+            return f"\\left(\\nabla^{{2}} - \\left({order}\\right)\\right)^{{-1}} {body}"
+        case "abs2":
+            return f"\\left|{args[0]}\\right|^{{2}}"
+        case "conj":
+            return f"\\overline{{{args[0]}}}"
+    return f"\\operatorname{{{function.capitalize()}}}\\left({args[0]}\\right)"
 
 
 def _number(text: str) -> tuple[str, int]:

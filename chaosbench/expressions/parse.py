@@ -6,6 +6,7 @@ from typing import Literal
 
 from chaosbench.errors import DefinitionError, nearest
 from chaosbench.expressions.tree import (
+    FIELD_FUNCTIONS,
     FUNCTIONS,
     Binary,
     BinaryOp,
@@ -47,10 +48,10 @@ _REFUSED: dict[type[ast.AST], str] = {
 _COLLECTIONS = (ast.List, ast.Tuple, ast.Dict, ast.Set, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
-def parse(text: str, *, where: str) -> Expression:
+def parse(text: str, *, where: str, fields: bool = False) -> Expression:
     """Return the tree of one expression.
 
-    Parameters: `text` is an arithmetic expression; `where` ("file: key") starts every message.
+    Parameters: `text` is an arithmetic expression; `where` ("file: key") starts every message; `fields`: functions of fields are known, too.
     Raises DefinitionError for anything outside the grammar. Whether names exist is checked by `scope.check`.
     """
     if not isinstance(text, str):
@@ -69,7 +70,7 @@ def parse(text: str, *, where: str) -> Expression:
         raise DefinitionError(f"{where}: {line!r} cannot be read ({reason.msg}); {_syntax_hint(line)}") from None
     except (RecursionError, MemoryError, ValueError) as reason:
         raise DefinitionError(f"{where}: the expression cannot be read ({reason or 'nested too deeply'}); {_DEPTH_RULE}") from None
-    return _Converter(line, where).convert(body, 0)
+    return _Converter(line, where, fields).convert(body, 0)
 
 
 _DEPTH_RULE = f"at most {MAX_DEPTH} levels of nesting are allowed; shorten it or use sum(j, ...)"
@@ -86,9 +87,10 @@ def _syntax_hint(line: str) -> str:
 class _Converter:
     """Turns Python's syntax tree into ours, remembering the text and the place for messages."""
 
-    def __init__(self, text: str, where: str) -> None:
+    def __init__(self, text: str, where: str, fields: bool) -> None:
         self.text = text
         self.where = where
+        self.fields = fields
 
     def fail(self, message: str) -> DefinitionError:
         return DefinitionError(f"{self.where}: {message}")
@@ -159,8 +161,10 @@ class _Converter:
         if not isinstance(node.func, ast.Name):
             raise self.fail("only named functions can be called; write products with *, as in a*(b + c)")
         function = node.func.id
+        if self.fields and function in FIELD_FUNCTIONS:
+            return self.field_call(function, node, depth)
         if function not in FUNCTIONS:
-            known = ", ".join(FUNCTIONS)
+            known = ", ".join((*FUNCTIONS, *FIELD_FUNCTIONS) if self.fields else FUNCTIONS)
             raise self.fail(f"{function!r} is not a function; functions are {known} (products need *){nearest(function, FUNCTIONS)}")
         if node.keywords:
             raise self.fail(f"{function}(...) is given an argument by keyword; arguments go by position; remove '{node.keywords[0].arg}='")
@@ -173,6 +177,15 @@ class _Converter:
             return Call("where", (condition, *(self.convert(arg, depth + 1) for arg in node.args[1:])))
         if function in ("sum", "mean", "delay"):
             return self.special(function, node.args, depth)
+        return Call(function, tuple(self.convert(arg, depth + 1) for arg in node.args))
+
+    def field_call(self, function: str, node: ast.Call, depth: int) -> Expression:
+        counts = FIELD_FUNCTIONS[function]
+        if node.keywords or len(node.args) not in counts:
+            rule = " or ".join(str(count) for count in counts)
+            raise self.fail(
+                f"{function}(...) is given {len(node.args) + len(node.keywords)} arguments; it takes {rule}, by position; correct the call"
+            )
         return Call(function, tuple(self.convert(arg, depth + 1) for arg in node.args))
 
     def special(self, function: str, args: list[ast.expr], depth: int) -> Expression:

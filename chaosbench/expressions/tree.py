@@ -34,6 +34,20 @@ FUNCTIONS: Mapping[str, int] = {
     "delay": 2,
 }
 
+# Functions of fields and how many arguments they may have; only texts of systems of fields know them. There `mean` is over space.
+FIELD_FUNCTIONS: Mapping[str, tuple[int, ...]] = {
+    "dx": (1, 2),
+    "dy": (1, 2),
+    "laplacian": (1, 2),
+    "inverse_laplacian": (1,),
+    "inverse_helmholtz": (2,),
+    "mean": (1,),
+    "abs2": (1,),
+    "conj": (1,),
+    "re": (1,),
+    "im": (1,),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Number:

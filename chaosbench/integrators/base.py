@@ -76,6 +76,13 @@ class ExtendedState(InitialState):
 
 
 @dataclass(frozen=True)
+class FieldState(InitialState):
+    """States of fields with their spectra (B, F, *K) complex128 as numpy.fft.rfftn (real fields) or fftn gives them: a run goes on from these."""
+
+    spectra: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
 class Solution:
     """What an integrator returns.
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -11,6 +11,8 @@ from chaosbench.expressions.tape import Tape
 from chaosbench.kernels.advance import Sizes
 from chaosbench.kernels.assemble import STRAIGHT_OPERATIONS, Assembled, assemble, assemble_taylor, straight_operations, taylor_sizes
 from chaosbench.kernels.cache import Entry, emitter_version, read_entry, write_entry
+from chaosbench.kernels.field import FUNCTIONS, field_text
+from chaosbench.kernels.field_frame import FieldForm
 from chaosbench.kernels.graph import graph_of
 from chaosbench.kernels.growth import growth_sizes, growth_text
 from chaosbench.kernels.rk_lanes import pair_sizes, pair_text
@@ -94,6 +96,18 @@ class GrowthKernels:
     library: Any = field(repr=False)
 
 
+@dataclass(frozen=True, eq=False)
+class FieldKernels:
+    """The compiled stages of a field equation, see kernels/field.py; addresses by name, all of functions (u, p, a, past, work, out).
+
+    u: a state, or a block of a state and its stages. p: parameters [P][W]. a: tables. work: see `FieldForm.memory`. past is not read.
+    """
+
+    form: FieldForm
+    addresses: Mapping[str, int]
+    library: Any = field(repr=False)
+
+
 def build(tape: Tape, *, structure: str, tableau: Tableau | None = None, columns: int = 0) -> Kernels:
     """Return the kernels of a tape: from memory, else from the cache on disk, else compiled.
 
@@ -161,6 +175,23 @@ def build_growth(tape: Tape, *, structure: str, order: int, width: int, columns:
 
     content = ("growth", structure, tape, order, width, columns, angles)
     kernels: GrowthKernels = _built(_request(content, lambda: Assembled(growth_text(tape, order, width, columns, angles), sizes.work), load))
+    return kernels
+
+
+def build_field(form: FieldForm) -> FieldKernels:
+    """Return the kernels of a field equation, whose tape has tangent outputs: from memory, else from the cache on disk, else compiled.
+
+    Raises
+    ------
+    KernelError: the tape holds an operation that cannot be compiled, or a number of points has a prime factor above 5.
+    """
+
+    def load(entry: Entry) -> FieldKernels:
+        loaded = load_object(entry.code, FUNCTIONS)
+        return FieldKernels(form, dict(zip(FUNCTIONS, loaded.addresses, strict=True)), loaded.library)
+
+    content = ("field", form)
+    kernels: FieldKernels = _built(_request(content, lambda: Assembled(field_text(form), form.memory["end"]), load))
     return kernels
 
 

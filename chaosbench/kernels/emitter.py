@@ -34,6 +34,7 @@ class Assembly:
         self._functions: list[str] = []
         self._definitions: dict[str, str] = {}
         self._declarations: dict[str, str] = {}
+        self.tables: dict[str, tuple[str, str]] = {}  # constant numbers -> name, definition
 
     def declare(self, name: str, result: str, parameters: Sequence[str]) -> None:
         """Declare an external function that only computes."""
@@ -56,7 +57,8 @@ class Assembly:
         parts, waiting = list(self._functions), dict(self._definitions)
         while called := [name for name in waiting if any(f"@{name}(" in part for part in parts)]:
             parts += [waiting.pop(name) for name in called]
-        return "\n".join([*parts, *self._declarations.values(), _ATTRIBUTES])
+        tables = [text for _, text in self.tables.values()]
+        return "\n".join([*tables, *parts, *self._declarations.values(), _ATTRIBUTES])
 
 
 class Writer:
