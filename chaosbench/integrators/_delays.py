@@ -77,7 +77,7 @@ def solve_delays(
             request.final[lane] = buffers[0]
 
     run_blocks(task, request.lanes, request.threads, progress)
-    return _Reached(request.final, reached, grid_lags, tuple(ends), reached.copy())
+    return _Reached(request.final, reached, grid_lags, pieces=tuple(ends), grid=reached.copy())
 
 
 @lru_cache(maxsize=64)
