@@ -16,7 +16,7 @@ from chaosbench.integrators.base import Integrator
 from chaosbench.timescale import MAP_PERIOD, estimate_period, typical_time
 
 SAMPLES_PER_PERIOD = 100
-TRANSIENT_PERIODS = 100
+TRANSIENT_PERIODS, NOISY_TRANSIENT_PERIODS = 100, 20
 MAP_TRANSIENT = 1000
 
 
@@ -116,11 +116,16 @@ def _period(system: CompiledSystem) -> float:
     return facts.period if np.isfinite(facts.period) else typical_time(system)
 
 
+def transient_periods(system: CompiledSystem) -> int:
+    """Return how many periods a transient lasts: 100, and 20 with noise, whose longest memory is what the period is made of."""
+    return TRANSIENT_PERIODS if system.definition.noise is None else NOISY_TRANSIENT_PERIODS
+
+
 def default_transient(system: CompiledSystem) -> float:
-    """Return the time to leave out: measured, else 100 periods (maps 1000 iterations); 0 for conservative systems, which have no transient."""
+    """Return the time to leave out: measured, else 100 periods (with noise 20, maps 1000 iterations); 0 for conservative systems, which have no transient."""
     if system.definition.conservative:
         return 0.0
     if system.definition.discrete:
         return float(MAP_TRANSIENT)
     facts = load_facts(system.definition)
-    return facts.transient if facts is not None else TRANSIENT_PERIODS * estimate_period(system)
+    return facts.transient if facts is not None else transient_periods(system) * estimate_period(system)

@@ -8,6 +8,7 @@ from chaosbench.dynamics.compile import CompiledSystem, FieldSystem
 from chaosbench.errors import DatasetError
 from chaosbench.initial import draw_initial
 from chaosbench.integrators._choice import choose
+from chaosbench.integrators._noise_steps import FRACTION, equal_steps
 from chaosbench.integrators.base import InitialState, Integrator, Status
 from chaosbench.noisy_starts import one_run
 
@@ -126,6 +127,10 @@ def _look(system: CompiledSystem, initial: InitialState, parameters: np.ndarray 
     """Follow one start; None with the reason when its trajectory ends early."""
     integrator = choose(system).integrator
     dt, time, still = 0.05 / max(_pace(system, initial), 1e-6), 0.0, 0
+    shortest, longest = 20, _SAMPLES / 80
+    if system.diffusion is not None:  # the period of one noisy run is known to a factor of about 2 only
+        [step] = equal_steps(system, system.diffusion, initial.states, system.parameter_values[None], FRACTION)
+        dt, shortest, longest = 4.0 * min(float(step), 1e6), 16, _SAMPLES / 32
     for _ in range(24):
         states, last, status = _watched(system, integrator, initial, dt, parameters)
         if status != Status.OK:
@@ -133,13 +138,13 @@ def _look(system: CompiledSystem, initial: InitialState, parameters: np.ndarray 
         found = dominant_period(states[_SAMPLES // 2 :], dt, noisy=system.definition.noise is not None)
         period = middle_period(found)
         time += dt * _SAMPLES
-        if np.isfinite(period) and 20 * dt <= period <= _SAMPLES * dt / 80:
+        if np.isfinite(period) and shortest * dt <= period <= longest * dt:
             return Pilot(period, last.states[0], time), Status.OK
         still = 0 if np.isfinite(period) else still + 1
         if still == _AT_REST:
             break
         initial = initial if one_run(system) else last
-        dt *= 0.25 if np.isfinite(period) and period < 20 * dt else 2.0
+        dt *= 0.25 if np.isfinite(period) and period < shortest * dt else 2.0
     return Pilot(None, last.states[0], time), Status.OK
 
 

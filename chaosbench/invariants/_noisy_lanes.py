@@ -1,8 +1,9 @@
 """Orbits of a stochastic system with their tangent columns, under one path of the noise each: common noise for all that start near each other.
 
 Tangents follow the derivative of the step of the state. That needs a method whose step needs no corrected drift: SRA1 for additive noise, SRIW1 for Ito
-equations with diagonal or scalar noise, Euler-Maruyama for other Ito equations and for fractional noise, Heun for Stratonovich equations. The
-bias of an exponent is that of a mean under the method: of order h for Euler-Maruyama and Heun, h^2 for the other two.
+equations with diagonal or scalar noise, Euler-Maruyama for other Ito equations, Heun for Stratonovich equations and for fractional noise. The
+bias of an exponent is that of a mean under the method: of order h for Euler-Maruyama and Heun, h^2 for the other two (and for Heun where noise is
+additive).
 """
 
 import numpy as np
@@ -12,9 +13,9 @@ from chaosbench.dynamics.diffusion import Diffusion
 from chaosbench.errors import InvariantError
 from chaosbench.integrators._fractional import circular_table
 from chaosbench.integrators._noise_steps import FRACTION, equal_steps
+from chaosbench.integrators._philox import pair_kernels
 from chaosbench.integrators._stochastic import NoisyRun
 from chaosbench.integrators._stochastic_steps import EULER, HEUN, MAP, SRA, SRI, memory_of
-from chaosbench.integrators._philox import pair_kernels
 from chaosbench.integrators.base import InitialState
 from chaosbench.invariants._lanes import Lane
 from chaosbench.invariants._noisy_growth_drivers import noisy_growth
@@ -96,7 +97,7 @@ def _method(diffusion: Diffusion) -> int:
     if noise.discrete:
         return MAP
     if noise.hurst is not None:
-        return EULER
+        return HEUN
     if diffusion.structure == "additive":
         return SRA
     if noise.calculus == "stratonovich":

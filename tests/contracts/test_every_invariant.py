@@ -28,6 +28,9 @@ def subject_of(kind: str) -> tuple[CompiledSystem, float]:
         return compile_system(system_from(equations, initial={"centre": [1.0, 1.0, 20.0], "spread": 3.0}, name="flow")), 600.0
     if kind == "maps":
         return compile_system(system_from({"x": "1 - 1.4*x**2 + y", "y": "0.3*x"}, kind="maps", name="map")), 16_000.0
+    if kind == "stochastic":
+        noisy = system_from({"x": "1 - 1.4*x**2 + y", "y": "0.3*x"}, kind="stochastic", time="discrete", diffusion={"x": "0.005"}, name="noisy map")
+        return compile_system(noisy), 16_000.0
     equations = {"x": "0.2*delay(x, 17)/(1 + delay(x, 17)**10) - 0.1*x"}
     return compile_system(system_from(equations, kind="delays", initial={"history": {"x": "0.5"}, "spread": 0.05}, name="delay")), 100_000.0
 

@@ -175,18 +175,25 @@ def test_the_regime_fits_the_exponents(name: str) -> None:
         assert positive > 0
     elif facts.regime in ("periodic", "quasi-periodic", "fixed point"):
         assert positive == 0
+    elif facts.regime == "random fixed point":
+        assert definition.noise is not None
+        assert spectrum[0] < -3 * errors[0]
+    elif facts.regime == "neutral":
+        assert definition.noise is not None
+        assert positive == 0
     elif facts.regime == "conservative":  # told by the exponents alone
         assert abs(spectrum.sum()) <= 0.02 * spectrum[0]
-    if definition.kind != "maps":
+    if not definition.discrete:
         assert np.isfinite(spectrum).all()
 
 
 @every_system
 def test_theory_fixes_zeros_and_a_pairing(name: str) -> None:
-    """A flow that does not come to rest has the exponent 0, once more for every integral; Hamiltonian exponents come in pairs."""
+    """A flow that does not come to rest has the exponent 0, once more for every integral (noise breaks the shift of time, so not under noise);
+    Hamiltonian exponents come in pairs."""
     facts, definition = facts_of(name), definition_of(name)
     spectrum, errors = spectrum_of(facts)
-    if definition.kind != "maps" and facts.regime not in ("fixed point", "transient", "metastable"):
+    if definition.kind not in ("maps", "stochastic") and facts.regime not in ("fixed point", "transient", "metastable"):
         zeros = 1 + len(definition.integrals or {}) * (len(spectrum) == definition.dimension)
         nearest = np.argsort(np.abs(spectrum))[:zeros]
         assert (np.abs(spectrum[nearest]) <= 4 * errors[nearest] + small(facts)).all()
@@ -230,7 +237,7 @@ def test_extent_and_times_make_sense(name: str) -> None:
     if facts.regime != "fixed point":
         assert (spread > 0).any() or angle.any()
         assert facts.period > 0
-    if definition.kind == "maps":
+    if definition.discrete:
         assert facts.period == 1.0
 
 

@@ -152,7 +152,7 @@ def test_stated_divergence_or_determinant_holds(name):
     compiled, sample = compiled_of(name), sample_of(name)
     jacobian = compiled.jacobian(sample.states, past=sample.past(compiled))
     found = {"divergence": np.trace(jacobian, axis1=1, axis2=2), "determinant": np.linalg.det(jacobian)}
-    scale = 1 + np.abs(jacobian).max() ** (1 if compiled.definition.kind != "maps" else compiled.dimension)
+    scale = 1 + np.abs(jacobian).max() ** (1 if not compiled.definition.discrete else compiled.dimension)
     for identity, tree in (compiled.definition.identities or {}).items():
         assert np.abs(found[identity] - quantity_at(compiled, tree, sample)).max() <= 1e-13 * compiled.dimension * scale
 
@@ -161,7 +161,7 @@ def test_conservative_systems_conserve_volume():
     for name in (name for name in system_files() if definition_of(name).conservative and definition_of(name).space is None):
         jacobian = compiled_of(name).jacobian(sample_of(name).states)
         scale = 1e-13 * (1 + np.abs(jacobian).max())
-        if definition_of(name).kind == "maps":
+        if definition_of(name).discrete:
             assert np.abs(np.abs(np.linalg.det(jacobian)) - 1).max() <= scale * compiled_of(name).dimension, name
         else:
             assert np.abs(np.trace(jacobian, axis1=1, axis2=2)).max() <= scale * compiled_of(name).dimension, name
@@ -173,12 +173,16 @@ def test_declared_integrals_are_constant(name):
     values = value_of(compiled, sample)
     for integral, tree in (compiled.definition.integrals or {}).items():
         quantity = compiled.quantity(tree)
-        if compiled.definition.kind == "maps":
+        if compiled.definition.discrete:
             before, after = (quantity.value(states, compiled.parameter_values) for states in (sample.states, values))
             assert np.abs(after - before).max() <= 1e-12 * (1 + np.abs(before).max()), integral
         else:
             terms = quantity.gradient(sample.states, compiled.parameter_values) * values
             assert (np.abs(terms.sum(axis=1)) <= 1e-13 * np.abs(terms).sum(axis=1)).all(), integral
+            for process in np.eye(compiled.diffusion.count) if compiled.diffusion is not None else ():
+                assert compiled.definition.noise.calculus == "stratonovich", "the chain rule holds in this calculus alone"
+                along = quantity.gradient(sample.states, compiled.parameter_values) * compiled.diffusion.value(sample.states, process)
+                assert (np.abs(along.sum(axis=1)) <= 1e-13 * np.abs(along).sum(axis=1)).all(), integral
 
 
 @every_tape
@@ -190,7 +194,7 @@ def test_declared_fixed_points_rest(name):
         slots = [variable.slots for variable in definition.scope.variables]
         state = np.repeat(values, slots)[None]
         past = state[:, [slot for slot, _ in compiled.delayed]] if compiled.delayed else None  # at rest the past is the present
-        moved = compiled.value(state, past=past) - (state if definition.kind == "maps" else 0.0)
+        moved = compiled.value(state, past=past) - (state if definition.discrete else 0.0)
         size = np.abs(compiled.jacobian(state, past=past)[0]) @ np.abs(state[0])
         assert (np.abs(moved[0]) <= 1e-13 * compiled.dimension * (1 + size)).all()
 
@@ -221,12 +225,12 @@ def test_symmetries_commute_with_the_dynamics(name):
         images_of = [evaluate(tape, states, parameters)[0] for states in (sample.states, *sample.lagged)]
         moved = Sample(images_of[0], tuple(images_of[1:]))
         values, left = value_of(compiled, sample), value_of(compiled, moved)
-        if definition.kind == "maps":
+        if definition.discrete:
             right = evaluate(tape, values, parameters)[0]
         else:
             right = evaluate(tangent_tape(tape), sample.states, parameters, tangents=values)[1]
         assert np.abs(moved.states - sample.states).max() > 1e-3, f"{symmetry} moves nothing"
-        turns = np.nan_to_num(compiled.periods) * (definition.kind == "maps")  # angles agree modulo their period; 0 for the others
+        turns = np.nan_to_num(compiled.periods) * (definition.discrete)  # angles agree modulo their period; 0 for the others
         difference = left - right - turns * np.round((left - right) / np.where(turns > 0, turns, 1.0))
         assert np.abs(difference).max() <= 1e-13 * (1 + np.abs(values).max()), symmetry
 
@@ -257,6 +261,42 @@ def test_the_torch_function_agrees_with_the_readable_evaluation(name):
     function = torch_function(compiled.tape)
     tensors = [torch.from_numpy(array) for array in (sample.states, compiled.parameter_values)]
     found = function(*tensors, None if past is None else torch.from_numpy(past)).numpy()
+    assert np.abs(found - wanted).max() <= 1e-13 * (1 + np.abs(wanted).max())
+
+
+every_noisy_system = pytest.mark.parametrize("name", [name for name in sorted(system_files()) if definition_of(name).noise is not None])
+
+
+def noise_of(name: str) -> tuple[CompiledSystem, np.ndarray, np.ndarray]:
+    """A stochastic system, random states (B, D) and numbers (B, M) for its processes."""
+    compiled, sample = compiled_of(name), sample_of(name)
+    return compiled, sample.states, generator(1, "contract", name).standard_normal((STATES, compiled.diffusion.count))
+
+
+@every_noisy_system
+def test_the_tangent_of_the_noise_is_its_derivative(name):
+    compiled, states, weights = noise_of(name)
+    direction = generator(2, "contract", name).standard_normal(states.shape)
+    found = compiled.diffusion.tangent(states, direction, weights)
+    assert_derivative(compiled, found, lambda step: compiled.diffusion.value(states + step * direction, weights))
+
+
+@every_noisy_system
+def test_compiled_noise_agrees_with_the_readable_evaluation_and_with_torch(name):
+    compiled, states, weights = noise_of(name)
+    kernels, wanted = compiled.diffusion.kernels(), compiled.diffusion.value(states, weights)
+    pointer = ctypes.POINTER(ctypes.c_double)
+    call = ctypes.CFUNCTYPE(None, *[pointer] * 6)(kernels.value)
+    for row, state in enumerate(states):
+        out = np.full(kernels.out_size, np.nan)
+        buffers = (state.copy(), np.concatenate([compiled.parameter_values, weights[row]]), np.zeros(3), np.zeros(1), np.zeros(kernels.work_size + 1), out)
+        call(*(buffer.ctypes.data_as(pointer) for buffer in buffers))
+        assert np.abs(out[: compiled.dimension] - wanted[row]).max() <= 1e-13 * (1 + np.abs(wanted).max())
+    torch = pytest.importorskip("torch")
+    from chaosbench.expressions.torch import torch_function
+
+    rows = np.concatenate([np.tile(compiled.parameter_values, (STATES, 1)), weights], axis=1)
+    found = torch_function(compiled.diffusion.tape)(torch.from_numpy(states), torch.from_numpy(rows), None).numpy()
     assert np.abs(found - wanted).max() <= 1e-13 * (1 + np.abs(wanted).max())
 
 
