@@ -113,6 +113,8 @@ def _look(system: CompiledSystem, initial: InitialState, parameters: np.ndarray 
     """Follow one start; None with the reason when its trajectory ends early."""
     integrator = choose(system).integrator
     rates = np.abs(system.jacobian(initial.states)).sum(axis=(1, 2)) if initial.history is None else np.array([1.0])
+    if system.definition.events:  # a piece between events may have constant rates
+        rates = np.maximum(rates, np.abs(system.value(initial.states)).sum(axis=1) / np.abs(initial.states).sum(axis=1))
     dt, time, still = 0.05 / max(float(rates[0]), 1e-6), 0.0, 0
     for _ in range(24):
         solution = integrator.solve(system, initial, dt * np.arange(_SAMPLES), rtol=1e-8, atol=1e-10, parameters=parameters)
