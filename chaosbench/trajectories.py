@@ -61,7 +61,8 @@ def simulate(
     Returns
     -------
     xr.Dataset with state (trajectory, time, component), initial, parameters, status, trust_horizon, for delays history (trajectory, lag, component),
-    for hybrid systems their events (see `event_record`), for systems with integrals integral_drift (trajectory, integral), the largest departure from the first sample's value over the samples,
+    for hybrid systems their events (see `event_record`),
+    for systems with integrals integral_drift (trajectory, integral), the largest departure from the first sample's value over the samples,
     and the coordinate period (component), NaN where the component is no angle.
     Angles are stored wrapped into [0, period). A trajectory that failed is NaN from there on and its status says why.
 

@@ -6,7 +6,7 @@ from numba import njit
 from chaosbench.integrators._call import driver
 
 _FEW = 64
-_LOST = 1e-200  # of the square of a column: its error would not be a number
+_LOST = 1e-100  # of the square of a column: the square of its error would be no number
 
 
 @driver

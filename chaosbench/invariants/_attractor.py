@@ -8,9 +8,9 @@ from scipy.interpolate import CubicSpline
 from chaosbench.dynamics.compile import CompiledSystem
 from chaosbench.integrators._choice import choose
 from chaosbench.invariants._block_error import block_mean
+from chaosbench.invariants._event_volume import rates_at_events
 from chaosbench.randomness import generator
 from chaosbench.settling import on_attractor
-from chaosbench.invariants._event_volume import rates_at_events
 from chaosbench.timescale import dominant_period, embed_angles
 
 _RUNS = 16

@@ -56,8 +56,8 @@ def hybrid_growth(
 ) -> int:
     """Carry the state and its columns in buffers[0] over logs.shape[0] records; return how it ended.
 
-    moment: (time, what it lost in rounding, number of events) so far; negative before the first call. logs (M, K): growth summed over each record, -inf
-    for a column that an event leaves without length.
+    moment: (time, what it lost in rounding, number of events) so far; negative before the first call. logs (M, K): growth summed over each record,
+    -inf for a column that an event leaves without length.
     """
     u = buffers[0]
     size, dimension, columns = sizes[0], sizes[5], logs.shape[1]
@@ -78,20 +78,20 @@ def hybrid_growth(
                 clock[4] = 0.0
                 which, step = reach(address, sizes, weights, settings, jumps, limits, 1000, p, buffers, scene, sums, clock, moment[0], left, counts)
                 if which >= FAILED:
-                    return which - FAILED
+                    return int(which) - FAILED
                 left = left - step if step < left else 0.0
                 moment[0], moment[1] = later(moment[0], moment[1], step)
                 if which < 0:
                     land(sizes, buffers, clock, step)
                     continue
-                due(address, sizes, jumps, p, buffers, scene, which)
+                due(address, sizes, jumps, p, buffers, scene, which, step)
                 for i in range(sizes[6]):
                     if scene[17][i] > 0.0:
                         jump(address, sizes, jumps, limits, p, buffers, scene, i)
                         moment[2] += 1.0
                 ended = resume(address, sizes, jumps, p, buffers, scene, clock, moment[0], step, counts)
                 if ended != OK:
-                    return ended
+                    return int(ended)
             wrap(u, periods)
             orthonormalise_columns(u, dimension, scratch, ones, triangle)
             _without_lost_columns(u, dimension, triangle)
