@@ -168,7 +168,8 @@ def _write_block(folder: Path, made: xr.Dataset, start: int) -> str:
         values = np.ascontiguousarray(variable.values)
         hashes[str(name)] = sha256_of_array(values)
         if EVENT in variable.dims:
-            _append(array, values, int(np.sum(group[ROWS][:start])))
+            sizes = group[ROWS]
+            _append(array, values, int(np.sum(sizes[:start])) if isinstance(sizes, zarr.Array) else 0)
             continue
         count = variable.shape[0]
         if start % array.chunks[0] or (count % array.chunks[0] and start + count != array.shape[0]):

@@ -153,7 +153,11 @@ def _pace(system: CompiledSystem, initial: InitialState) -> float:
     if initial.history is not None:
         return 1.0
     if not isinstance(system, FieldSystem):
-        return float(np.abs(system.jacobian(initial.states)).sum())
+        rate = float(np.abs(system.jacobian(initial.states)).sum())
+        if not system.definition.events:
+            return rate
+        speed = np.abs(system.value(initial.states)).sum() / np.abs(initial.states).sum()  # a piece between events may have constant rates
+        return max(rate, float(speed))
     spread = np.abs(initial.states - initial.states.mean()).max()
     return float(np.abs(system.value(initial.states)).max() / max(spread, 1e-300))
 

@@ -11,7 +11,10 @@ from chaosbench.expressions.tree import Expression, to_data
 
 @dataclass(frozen=True)
 class StateVariable:
-    """One state variable: `indexed` means one per cell; `period` (an expression of parameters) marks an angle; `discrete` is changed by events only."""
+    """One state variable: `indexed` means one per cell; `period` (an expression of parameters) marks an angle.
+
+    discrete: changed by the events of a hybrid system alone.
+    """
 
     name: str
     meaning: str

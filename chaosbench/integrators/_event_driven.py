@@ -25,15 +25,15 @@ _EVENTS = 64
 class EventDriven(Integrator):
     """An explicit Runge-Kutta pair from event to event.
 
-    Method: steps, error control and samples as for flows. In each step the guards are looked at on the continuous extension, at nine points with their
-    rates; a step is halved until cubics through five of them foretell the other four, and never exceeds `longest_step`. The first crossing is bracketed
-    and refined there; then the step is taken again with the length at which the guard is 0 to rounding (Newton), so that the state at an event has
-    the error of a step. All events within rounding of it happen at that instant, in file order. After a reset a guard at 0 is on the side that the
-    flow moves to. A sample at the time of an event is the state after it. Fifty events in a row without progress in time end the trajectory.
+    Method: steps, error control and samples as for flows. In each step the guards are looked at on the continuous extension, at nine points with
+    their rates; a step is halved until cubics through five of them foretell the other four, and never exceeds `longest_step`. The first crossing is
+    bracketed and refined there; then the step is taken again with the length at which the guard is 0 to rounding (Newton), so that the state at an
+    event has the error of a step. All events within rounding of it happen at that instant, in file order. After a reset a guard at 0 is on the side
+    that the flow moves to. A sample at the time of an event is the state after it. Fifty events in a row without progress end the trajectory.
 
-    Error: that of the steps; near an event of speed |dg/dt| a state error e shifts its time by e |grad g| / |dg/dt|, which grows without bound towards
-    grazing. Missed: two crossings of one guard within an eighth of a step between which its rate changes sign twice or not at all, as those of a
-    guard with corners; `longest_step` in the definition excludes that.
+    Error: that of the steps; near an event of speed |dg/dt| a state error e shifts its time by e |grad g| / |dg/dt|, which grows without bound
+    towards grazing. Missed: two crossings of one guard within an eighth of a step between which its rate changes sign twice or not at all, as those
+    of a guard with corners; `longest_step` in the definition excludes that.
     """
 
     kinds = ("hybrid",)

@@ -1,6 +1,6 @@
 """One step of a hybrid system up to its first event, and the event itself; arguments in common as in `_event_search`.
 
-jumps: int64 (3, G + D): addresses of the resets, of the rests (0 for none), directions; behind the G of the third row whether a component is discrete.
+jumps: int64 (3, G + D): addresses of the resets, of the rests (0 for none), directions; the third row goes on with whether a component is discrete.
 limits: (G + 1,) speeds below which the rests hold, and the longest step. clock: floats in the order of CLOCK, kept from step to step.
 """
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from chaosbench.integrators._call import at, call, driver
 from chaosbench.integrators._drivers import BLOW_UP, STEP_UNDERFLOW, TOO_MANY_STEPS, Buffers, _begin, copy
-from chaosbench.integrators._event_search import DENSE, NONE, STEP, VALUE, crossing, look, measure_noise, resolved, sample, sign_of
+from chaosbench.integrators._event_search import DENSE, NONE, STEP, VALUE, crossing, look, look_closely, resolved, sample, sign_of
 from chaosbench.integrators._step_size import after_accepted, after_rejected, escaped, fitted, too_small
 from chaosbench.integrators._tangent_error import tangent_error
 
@@ -39,16 +39,14 @@ def begin_events(
     clock[_WISH], clock[_CAP] = _begin(address, sizes, settings, p, buffers, time, room), np.inf
     for i in range(sizes[6]):
         scene[17][i] = 0.0
-    _take_sides(address, sizes, jumps, p, scene, buffers[0])
+    _take_sides(address, sizes, jumps, p, scene, buffers[0], 0.0)
 
 
 @driver
-def _take_sides(address: np.ndarray, sizes: np.ndarray, jumps: np.ndarray, p: np.ndarray, scene: Buffers, u: np.ndarray) -> None:
+def _take_sides(address: np.ndarray, sizes: np.ndarray, jumps: np.ndarray, p: np.ndarray, scene: Buffers, u: np.ndarray, step: float) -> None:
     """Set the sides at u. A guard whose event just happened is on the side it moves to; another one at 0 that moves through waits for its event."""
     seen, side, noise, fired, at_event = scene[1], scene[14], scene[16], scene[17], scene[18]
-    look(address, sizes, p, scene, u, 0)
-    measure_noise(address, sizes, p, scene)
-    look(address, sizes, p, scene, u, 0)
+    look_closely(address, sizes, p, scene, u, step)
     for i in range(sizes[6]):
         value, slope, direction = seen[i], seen[sizes[7] + i], jumps[2, i]
         if fired[i] > 0.0:
@@ -75,12 +73,10 @@ def _first(
 
 
 @driver
-def _pending(address: np.ndarray, sizes: np.ndarray, jumps: np.ndarray, p: np.ndarray, scene: Buffers, result: np.ndarray) -> int:
+def _pending(address: np.ndarray, sizes: np.ndarray, jumps: np.ndarray, p: np.ndarray, scene: Buffers, result: np.ndarray, step: float) -> int:
     """Return the number of an event that is due within rounding at the end of the step, -1 if there is none."""
     seen, side, noise = scene[1], scene[15], scene[16]
-    look(address, sizes, p, scene, result, 0)
-    measure_noise(address, sizes, p, scene)
-    look(address, sizes, p, scene, result, 0)
+    look_closely(address, sizes, p, scene, result, step)
     for i in range(sizes[6]):
         through = side[i] * seen[sizes[7] + i] < 0.0 and jumps[2, i] * side[i] <= 0.0
         if through and abs(seen[i]) <= noise[i] and seen[sizes[6] + i] > 0.0:
@@ -160,15 +156,16 @@ def reach(
             cuts += 1
             continue
         break
-    factor, clock[_ERROR] = after_accepted(error, clock[_ERROR], sizes[4], clock[_AGAIN] > 0.0)
-    clock[_WISH], clock[_AGAIN] = max(step * factor, clock[_WISH] if step < 0.5 * clock[_WISH] else 0.0), 0.0
+    if not fixed > 0.0:
+        factor, clock[_ERROR] = after_accepted(error, clock[_ERROR], sizes[4], clock[_AGAIN] > 0.0)
+        clock[_WISH], clock[_AGAIN] = max(step * factor, clock[_WISH] if step < 0.5 * clock[_WISH] else 0.0), 0.0
     if clock[_CAP] < np.inf:
         clock[_CAP] = 2.0 * step
     theta, which = _first(address, sizes, jumps, p, scene, result, step)
     if which >= 0:
         return which, _locate(address, sizes, p, buffers, scene, step, theta, which, counts)
     if step >= room:
-        which = _pending(address, sizes, jumps, p, scene, result)
+        which = _pending(address, sizes, jumps, p, scene, result, step)
         if which >= 0:
             return which, step
     copy(scene[15], 0, scene[14], sizes[6])
@@ -185,12 +182,10 @@ def land(sizes: np.ndarray, buffers: Buffers, clock: np.ndarray, step: float) ->
 
 
 @driver
-def due(address: np.ndarray, sizes: np.ndarray, jumps: np.ndarray, p: np.ndarray, buffers: Buffers, scene: Buffers, which: int) -> None:
+def due(address: np.ndarray, sizes: np.ndarray, jumps: np.ndarray, p: np.ndarray, buffers: Buffers, scene: Buffers, which: int, step: float) -> None:
     """Mark in `fired` the event number `which` and all others that happen within rounding of it, at the state in `result`."""
     seen, side, noise, fired, at_event, result = scene[1], scene[14], scene[16], scene[17], scene[18], buffers[6]
-    look(address, sizes, p, scene, result, 0)
-    measure_noise(address, sizes, p, scene)
-    look(address, sizes, p, scene, result, 0)
+    look_closely(address, sizes, p, scene, result, step)
     for i in range(sizes[6]):
         at_event[i] = seen[i]
         through = jumps[2, i] * side[i] <= 0.0 and (side[i] * seen[i] < 0.0 or side[i] * seen[sizes[7] + i] < 0.0)
@@ -254,7 +249,7 @@ def resume(
     call(address[VALUE], at(u, 0), at(p, 0), at(a, 0), at(past, 0), at(work, 0), at(result, 0))
     copy(result, 0, work, sizes[0])
     counts[0] += 1
-    _take_sides(address, sizes, jumps, p, scene, u)
+    _take_sides(address, sizes, jumps, p, scene, u, step)
     interval = clock[_SINCE] + step
     clock[_FRUITLESS] = clock[_FRUITLESS] + 1.0 if interval <= 16.0 * _EPSILON * max(abs(time), clock[_LONGEST]) else 0.0
     clock[_SINCE], clock[_LONGEST] = 0.0, max(clock[_LONGEST], interval)

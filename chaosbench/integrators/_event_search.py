@@ -1,7 +1,8 @@
 """The search for the first event inside one Runge-Kutta step, on the step's continuous extension.
 
-Arguments in common. address: int64 (value, step, dense, value without columns, conditions). sizes: int64 (numbers of a state with its columns, stages,
-degree, extra stages, order of the error estimate, D, G, width of the conditions). scene: the working memory of one thread, in the order of `SCENE`.
+Arguments in common. address: int64 (value, step, dense, value without columns, conditions). sizes: int64 (numbers of a state with its columns,
+stages, degree, extra stages, order of the error estimate, D, G, width of the conditions). scene: the working memory of one thread, in the order of
+`SCENE`.
 Every function that compares a guard with 0 does so by its sign alone; `side` is the sign that a guard has, or is counted to have, where the step
 begins, 0 while it is at rest on its zero.
 
@@ -20,7 +21,7 @@ SCENE = (
     *("state", "seen", "condition_work", "rate", "rate_work", "before", "after", "reset_work", "control", "past", "point"),
     *("guards", "armed", "slopes", "side", "next_side", "noise", "fired", "at_event"),
 )
-_RESOLVED, _ROUNDING, _EPSILON = 0.25, 1e-12, 2.220446049250313e-16
+_RESOLVED, _STEEPER, _ROUNDING, _EPSILON = 0.25, 3.0, 1e-12, 2.220446049250313e-16
 _JUMP, _EXACT, _MOST = 1e-4, 1e-13, 100
 NONE = 2.0
 
@@ -55,8 +56,12 @@ def look_inside(address: np.ndarray, sizes: np.ndarray, p: np.ndarray, scene: Bu
 
 
 @driver
-def measure_noise(address: np.ndarray, sizes: np.ndarray, p: np.ndarray, scene: Buffers) -> None:
-    """Put into `noise` (G,) the size below which a guard at the state last looked at is rounding: 16 units of the sum of |x_k dg/dx_k|."""
+def look_closely(address: np.ndarray, sizes: np.ndarray, p: np.ndarray, scene: Buffers, x: np.ndarray, step: float) -> None:
+    """Look at x[:D] and put into `noise` (G,) the size below which a guard there is rounding.
+
+    That is 16 units of the sum of |x_k dg/dx_k|, or of how far the guard came in the step that led there.
+    """
+    look(address, sizes, p, scene, x, 0)
     state, seen, work, control, past, noise = scene[0], scene[1], scene[2], scene[8], scene[9], scene[16]
     dimension, count, width = sizes[5], sizes[6], sizes[7]
     for i in range(count):
@@ -67,6 +72,9 @@ def measure_noise(address: np.ndarray, sizes: np.ndarray, p: np.ndarray, scene: 
         call(address[CONDITIONS], at(state, 0), at(p, 0), at(control, 0), at(past, 0), at(work, 0), at(seen, 0))
         for i in range(count):
             noise[i] += 16.0 * _EPSILON * abs(seen[width + i])
+    look(address, sizes, p, scene, state, 0)
+    for i in range(count):
+        noise[i] = max(noise[i], 16.0 * _EPSILON * step * abs(seen[width + i]))
 
 
 @driver
@@ -94,7 +102,10 @@ def _range(guards: np.ndarray, i: int) -> tuple[float, float]:
 
 @driver
 def resolved(step: float, scene: Buffers) -> bool:
-    """Tell whether cubics through every other point foretell the points between them, to a quarter of how far the guard moves in the step."""
+    """Tell whether cubics through every other point foretell values and rates at the points between them, in units of how far the guard moves.
+
+    Rates are needed: a sawtooth that is looked at a little later in every tooth looks like a slow slope.
+    """
     guards, armed, slopes = scene[11], scene[12], scene[13]
     wide = 2.0 * step / PARTS
     for i in range(guards.shape[1]):
@@ -104,7 +115,8 @@ def resolved(step: float, scene: Buffers) -> bool:
             if not (armed[j - 1, i] > 0.0 or armed[j, i] > 0.0 or armed[j + 1, i] > 0.0):
                 continue
             middle = 0.5 * (guards[j - 1, i] + guards[j + 1, i]) + 0.125 * wide * (slopes[j - 1, i] - slopes[j + 1, i])
-            if not abs(middle - guards[j, i]) <= allowed:
+            rate = 1.5 * (guards[j + 1, i] - guards[j - 1, i]) - 0.25 * wide * (slopes[j - 1, i] + slopes[j + 1, i])
+            if not (abs(middle - guards[j, i]) <= allowed and abs(rate - wide * slopes[j, i]) <= _STEEPER * allowed):
                 return False
     return True
 
@@ -204,7 +216,7 @@ def crossing(address: np.ndarray, sizes: np.ndarray, p: np.ndarray, scene: Buffe
                     low, high = _descend(address, sizes, p, scene, result, i, high, sign)
                 theta = _armed_root(address, sizes, p, scene, result, i, low, high)
                 if theta <= 1.0:
-                    return theta
+                    return float(theta)
             sign = -sign
         elif ready and sign * slopes[j - 1, i] < 0.0 and sign * slopes[j, i] > 0.0:
             turn = _valley(address, sizes, p, scene, result, i, j, sign, step / PARTS)
@@ -215,6 +227,6 @@ def crossing(address: np.ndarray, sizes: np.ndarray, p: np.ndarray, scene: Buffe
                 if direction * sign >= 0.0 and not theta <= 1.0:
                     theta = _armed_root(address, sizes, p, scene, result, i, turn, high)
                 if theta <= 1.0:
-                    return theta
+                    return float(theta)
     scene[15][i] = sign
     return NONE

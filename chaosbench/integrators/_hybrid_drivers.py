@@ -89,7 +89,7 @@ def solve_hybrid(
             land(sizes, buffers, clock, step)
         time, carry = later(time, carry, step)
         if which >= 0:
-            due(address, sizes, jumps, p, buffers, scene, which)
+            due(address, sizes, jumps, p, buffers, scene, which, step)
             for i in range(sizes[6]):
                 if scene[17][i] > 0.0:
                     if found == record[0].size:

@@ -6,6 +6,7 @@ from numba import njit
 from chaosbench.integrators._call import driver
 
 _FEW = 64
+_LOST = 1e-100  # of the square of a column: the square of its error would be no number
 
 
 @driver
@@ -41,6 +42,8 @@ def tangent_error(weights: np.ndarray, dimension: int, state: np.ndarray, contro
             length += state[dimension + i] * state[dimension + i]
             if weights.shape[0] > 1:
                 second += sums[1, i] * sums[1, i]
+        if length < _LOST:
+            continue
         if main > 0.0:
             square = main * main / ((main + 0.01 * second) * length)
             if not square < np.inf:

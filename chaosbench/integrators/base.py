@@ -87,7 +87,8 @@ class Solution:
     """What an integrator returns.
 
     times: (T,) or (B, T). states: (B, T, D), NaN from a failure on. status: (B,) int8 of Status. evaluations, rejected: (B,) int64
-    counts of right-hand-side evaluations and rejected steps (a clock-free measure of work). events: those of a hybrid system. final: the last state reached.
+    counts of right-hand-side evaluations and rejected steps (a clock-free measure of work). final: the last state reached. events: those of a
+    hybrid system.
     """
 
     times: np.ndarray

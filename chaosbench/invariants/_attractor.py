@@ -9,11 +9,11 @@ from scipy.interpolate import CubicSpline
 from chaosbench.dynamics.compile import CompiledSystem
 from chaosbench.integrators._choice import choose
 from chaosbench.invariants._block_error import block_mean
+from chaosbench.invariants._event_volume import rates_at_events
 from chaosbench.invariants._noisy_volumes import volume_rates
 from chaosbench.noisy_starts import after_wait, one_run
 from chaosbench.randomness import generator
 from chaosbench.settling import on_attractor
-from chaosbench.invariants._event_volume import rates_at_events
 from chaosbench.timescale import dominant_period, embed_angles
 
 _RUNS = 16

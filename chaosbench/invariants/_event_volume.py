@@ -24,4 +24,4 @@ def rates_at_events(system: CompiledSystem, events: Events, good: np.ndarray, sp
         rows = np.repeat(np.arange(len(good)), events.row_size)[chosen]
         parts = np.minimum((events.time[chosen] / span * PARTS).astype(int), PARTS - 1)
         np.add.at(rates, (rows, parts), logs)
-    return rates[good] * (PARTS / span)
+    return np.asarray(rates[good] * (PARTS / span))

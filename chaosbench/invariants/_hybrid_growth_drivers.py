@@ -10,6 +10,8 @@ from chaosbench.integrators._step_size import later
 from chaosbench.invariants._orthonormal import orthonormalise_columns
 from chaosbench.invariants._tangent_drivers import wrap
 
+_LOST = 1e-13
+
 
 @driver
 def _renewed(address: np.ndarray, size: int, p: np.ndarray, buffers: Buffers) -> None:
@@ -17,6 +19,19 @@ def _renewed(address: np.ndarray, size: int, p: np.ndarray, buffers: Buffers) ->
     u, _, _, a, past, work, result = buffers
     call(address[VALUE], at(u, 0), at(p, 0), at(a, 0), at(past, 0), at(work, 0), at(result, 0))
     copy(result, 0, work, size)
+
+
+@driver
+def _without_lost_columns(u: np.ndarray, dimension: int, triangle: np.ndarray) -> None:
+    """Give no length to a column that the others explain to rounding: an event that forgets part of the state leaves fewer directions for good."""
+    for k in range(1, triangle.shape[0]):
+        length = 0.0
+        for j in range(k + 1):
+            length += triangle[j, k] * triangle[j, k]
+        if triangle[k, k] <= _LOST * np.sqrt(length):
+            triangle[k, k] = 0.0
+            for i in range(dimension):
+                u[(k + 1) * dimension + i] = 0.0
 
 
 @driver
@@ -41,8 +56,8 @@ def hybrid_growth(
 ) -> int:
     """Carry the state and its columns in buffers[0] over logs.shape[0] records; return how it ended.
 
-    moment: (time, what it lost in rounding, number of events) so far; negative before the first call. logs (M, K): growth summed over each record, -inf
-    for a column that an event leaves without length.
+    moment: (time, what it lost in rounding, number of events) so far; negative before the first call. logs (M, K): growth summed over each record,
+    -inf for a column that an event leaves without length.
     """
     u = buffers[0]
     size, dimension, columns = sizes[0], sizes[5], logs.shape[1]
@@ -61,26 +76,25 @@ def hybrid_growth(
                 if stop[0] != 0:
                     return INTERRUPTED
                 clock[4] = 0.0
-                which, step = reach(
-                    address, sizes, weights, settings, jumps, limits, 1000, p, buffers, scene, sums, clock, moment[0], left, counts
-                )
+                which, step = reach(address, sizes, weights, settings, jumps, limits, 1000, p, buffers, scene, sums, clock, moment[0], left, counts)
                 if which >= FAILED:
-                    return which - FAILED
+                    return int(which) - FAILED
                 left = left - step if step < left else 0.0
                 moment[0], moment[1] = later(moment[0], moment[1], step)
                 if which < 0:
                     land(sizes, buffers, clock, step)
                     continue
-                due(address, sizes, jumps, p, buffers, scene, which)
+                due(address, sizes, jumps, p, buffers, scene, which, step)
                 for i in range(sizes[6]):
                     if scene[17][i] > 0.0:
                         jump(address, sizes, jumps, limits, p, buffers, scene, i)
                         moment[2] += 1.0
                 ended = resume(address, sizes, jumps, p, buffers, scene, clock, moment[0], step, counts)
                 if ended != OK:
-                    return ended
+                    return int(ended)
             wrap(u, periods)
             orthonormalise_columns(u, dimension, scratch, ones, triangle)
+            _without_lost_columns(u, dimension, triangle)
             for k in range(columns):
                 total[k] += np.log(triangle[k, k])
         for k in range(columns):

@@ -212,6 +212,8 @@ def _within_rounding(system: CompiledSystem, run: TangentRun | NeighbourRun, int
     for _ in range(_SHORTENINGS):
         logs = run.advance(_PILOT, interval=interval, per_record=1, every=run.steps_in(interval))[run.status == Status.OK]
         parted = float((logs[..., 0] - logs[..., -1]).max()) if len(logs) else 0.0
+        if system.definition.events:  # what an event leaves without length is lost at any interval
+            parted = float(np.nanmax(np.where(np.isneginf(logs), np.nan, logs[..., :1] - logs), initial=0.0))
         if not parted > _MOST_NATS or (whole and interval <= 1.0):
             break
         shorter = interval * max(_TENTH, _LESS_THAN_MOST * _MOST_NATS / parted)
