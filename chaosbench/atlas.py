@@ -8,34 +8,34 @@ from typing import Any
 import numpy as np
 
 from chaosbench.catalogue import MEASURED_SCHEMA
-from chaosbench.dynamics.compile import CompiledSystem, compile_system
+from chaosbench.dynamics.compile import CompiledSystem, FieldSystem, compile_system
 from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.errors import DatasetError, InvariantError
 from chaosbench.facts import Confirmation, Facts, Measured, load_facts, save_facts
 from chaosbench.integrators._choice import choose
 from chaosbench.integrators.base import Status
-from chaosbench.invariants._attractor import Attractor, survey
+from chaosbench.invariants._attractor import Attractor
 from chaosbench.invariants._block_error import BlockMean
 from chaosbench.invariants._exponents import Exponents, measure_exponents
+from chaosbench.invariants._field_survey import extent_of
 from chaosbench.invariants._kaplan_yorke import dimension_with_error, zero_width
 from chaosbench.invariants._lifetimes import lifetime_of_chaos
 from chaosbench.invariants._neighbours import DISTANCE
 from chaosbench.invariants._pair_fit import fit_of_points
-from chaosbench.invariants._plans import Options
+from chaosbench.invariants._plans import Options, work_limit_of
 from chaosbench.invariants._point_sets import points_of_system
 from chaosbench.invariants._regime import CHAOTIC, WITHOUT_ATTRACTOR, regime_of
 from chaosbench.invariants._transients import time_scale, transient_of
-from chaosbench.invariants._trials import PRECISION, Trial
+from chaosbench.invariants._trials import PRECISION, Trial, finer_step
 from chaosbench.timescale import middle_period
 
 Progress = Callable[[float, str], None]
 
-PRECISION_OF_MAPS, PRECISION_OF_MANY, _MANY = 0.001, 0.01, 12
+PRECISION_OF_MAPS, PRECISION_OF_MANY, PRECISION_OF_FIELDS, _MANY = 0.001, 0.01, 0.02, 12
 _OF_TOLERANCE, _OF_TOLERANCE_OF_MANY = 0.8, 0.1
 _LEAST, _MORE_WORK = 0.03, 4.0
 _SLOWEST = 0.1
-_WORK_LIMIT, _WORK_OF_MANY = 2.5e9, 1e9
-_LONGER = (1.0, 10.0, 10.0, 10.0)
+_LONGER, _LONGER_OF_FIELDS = (1.0, 10.0, 10.0, 10.0), (1.0, 3.0)
 _LESS, _LESS_WORK, _STARTS = 10.0, 0.2, 16
 _TIGHTER, _TIGHTEST = 0.1, 1e-12
 _POINTS, _MOST_DIMENSIONS = 80_000, 4.0
@@ -47,8 +47,8 @@ def measure(
     """Return the measured facts of `definition`.
 
     Method: the transient is 100 dominant periods (maps: 1000 iterations, conservative systems: none). Exponents of 32 orbits until the standard error
-    of the largest is 0.4 % of it (maps 0.1 %, above twelve dimensions 1 %), or 0.0004 per period where it is below 0.1 per period, less where a
-    published value asks for it, but for at most 2.5e9 units of `TangentRun.work` (about 10 s of one core; four times that while the error of chaos
+    of the largest is 0.4 % of it (maps 0.1 %, above twelve dimensions 1 %, fields 2 %), or 0.0004 per period where it is below 0.1 per period, less
+    where a published value asks for it, but for at most `work_limit_of` the system (about 10 s of one core; four times that while the error of chaos
     exceeds 3 %). They are confirmed by a second, ten times less precise run with other starts, a ten times smaller tolerance and ten times the
     transient; if the two disagree, the halves of the orbits do, or the sum is not the mean divergence, all is done again with ten times the transient
     and a hundredth of the tolerance (Runge-Kutta steps a tenth, delays twice the steps), up to three times; if the second is lower by 3 joint errors,
@@ -62,10 +62,10 @@ def measure(
     report(0.0, f"{definition.name}: period")
     period = time_scale(system)
     trials: list[Trial] = []
-    for longer in _LONGER:
+    for longer in _LONGER_OF_FIELDS if isinstance(system, FieldSystem) else _LONGER:
         transient = transient_of(system, period) * longer
         rtol = _tighter(trials)
-        accuracy = rtol, 2 ** len(trials) * trials[0].first.settings["steps_per_lag"] if trials else 0
+        accuracy = rtol, 2 ** len(trials) * trials[0].first.settings["steps_per_lag"] if trials else 0, trials[-1].finer_step if trials else None
         try:
             first = _exponents(system, seed, transient, period, accuracy, effort, threads, lambda done, text: report(0.05 + 0.6 * done, text))
             undecided = definition.dimension > _MANY and not definition.conservative and first.statistics.mixed  # or too short to tell
@@ -79,7 +79,7 @@ def measure(
             trials[-1] = replace(trials[-1], lost=True)
             break
         report(0.65, f"{definition.name}: confirmation")
-        extent = survey(system, seed=seed, period=period, transient=transient, threads=threads)
+        extent = extent_of(system, seed=seed, period=period, transient=transient, threads=threads)
         second, lost = _again(system, first, seed + 1, transient, period, effort, threads)
         trials.append(Trial(definition, transient, first, second, lost, extent.divergence))
         if definition.conservative or trials[-1].escaping or trials[-1].sound or not trials[-1].lasting:
@@ -87,7 +87,8 @@ def measure(
         report(0.0, f"{definition.name}: runs or halves of orbits disagree; transient ten times longer")
     facts = _facts(system, trials, extent, seed)
     sure = trials[-1].sound and not _too_rough(definition, trials[-1].first)
-    if facts.regime not in WITHOUT_ATTRACTOR and not definition.conservative and not (facts.regime in CHAOTIC and sure):
+    lasting = definition.kind == "fields" or definition.conservative
+    if facts.regime not in WITHOUT_ATTRACTOR and not lasting and not (facts.regime in CHAOTIC and sure):
         report(0.85, f"{definition.name}: lifetime")
         lifetime = lifetime_of_chaos(system, seed=seed, period=period, transient=trials[0].transient, threads=threads)
         if lifetime is not None and facts.regime != "metastable":
@@ -123,19 +124,20 @@ def _exponents(
     seed: int,
     transient: float,
     period: float,
-    accuracy: tuple[float | None, int],
+    accuracy: tuple[float | None, int, float | None],
     effort: float,
     threads: int | None,
     report: Progress,
 ) -> Exponents:
-    """Measure after `transient`; accuracy: tolerance and steps in the longest lag, None and 0 for what is usual."""
-    rtol, steps = accuracy
+    """Measure after `transient`; accuracy: tolerance, steps in the longest lag and step of fields, None, 0 and None for what is usual."""
+    rtol, steps, step = accuracy
     precision = precision_of(system.definition) / np.sqrt(min(effort, 1.0))
     options = Options(
         transient=transient,
         rtol=rtol and max(rtol, _TIGHTEST),
         steps_per_lag=steps or None,
-        work_limit=effort * (_WORK_OF_MANY if system.dimension > _MANY else _WORK_LIMIT),
+        step=step,
+        work_limit=effort * work_limit_of(system),
         threads=threads,
     )
     error_of = partial(_relative, period=period)
@@ -150,15 +152,17 @@ def _again(
     Where hardly an orbit lasts through ten transients, which the second value says, the run waits for one.
     """
     settings, neighbours, delays = first.settings, first.settings["neighbours"], first.settings["steps_per_lag"]
+    plane = isinstance(system, FieldSystem) and system.plane
     options = Options(
         n_exponents=settings["columns"],
         rtol=None if settings["rtol"] is None or neighbours or delays else max(_TIGHTER * settings["rtol"], _TIGHTEST),
         steps_per_lag=2 * delays or None,
         neighbours=neighbours,
         distance=DISTANCE / _TIGHTER,
-        starts=_STARTS,
-        transient=10.0 * transient,
-        work_limit=effort * _LESS_WORK * (_WORK_OF_MANY if system.dimension > _MANY else _WORK_LIMIT),
+        starts=0 if plane else _STARTS,
+        step=finer_step(first),
+        transient=(2.0 if plane else 10.0) * transient,
+        work_limit=effort * _LESS_WORK * work_limit_of(system),
         threads=threads,
     )
     error_of, target = partial(_relative, period=period), _LESS * precision_of(system.definition) / np.sqrt(effort)
@@ -180,6 +184,7 @@ def _too_rough(definition: SystemDefinition, exponents: Exponents) -> bool:
 def precision_of(definition: SystemDefinition) -> float:
     """Return the relative error aimed at: enough to be held against every published largest exponent at the file's parameters."""
     precision = PRECISION_OF_MANY if definition.dimension > _MANY else PRECISION_OF_MAPS if definition.kind == "maps" else PRECISION
+    precision = PRECISION_OF_FIELDS if definition.kind == "fields" else precision
     values = definition.scalars
     for known in definition.known:
         here = all(values[name] == value for name, value in {**(known.parameters or {}), **(known.size or {})}.items())
@@ -266,7 +271,13 @@ def _entropy_bound(statistics: BlockMean) -> Measured:
 def _correlation_dimension(system: CompiledSystem, facts: Facts, period: float, threads: int | None) -> Measured | None:
     """Measure it where there is an attractor of few dimensions, not a piece of the line, and the fit finds a scaling region."""
     dimension = facts.kaplan_yorke_dimension.value
-    if facts.regime not in CHAOTIC or system.dimension == 1 or not isinstance(dimension, float) or dimension > _MOST_DIMENSIONS:
+    if (
+        facts.regime not in CHAOTIC
+        or isinstance(system, FieldSystem)
+        or system.dimension == 1
+        or not isinstance(dimension, float)
+        or dimension > _MOST_DIMENSIONS
+    ):
         return None
     cloud = points_of_system(
         system, seed=facts.seed, points=_POINTS, duration=None, dt=None, period=period, transient=facts.transient, threads=threads

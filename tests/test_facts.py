@@ -10,6 +10,7 @@ import pytest
 
 from chaosbench import facts as module
 from chaosbench.catalogue import system_files, systems_folder
+from chaosbench.dynamics.compile import compile_system
 from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.dynamics.reader import read_definition
 from chaosbench.errors import DatasetError
@@ -185,6 +186,7 @@ def test_every_shipped_measurement_belongs_to_its_definition(name: str, caplog: 
     assert caplog.text == ""
     assert facts is not None
     assert (facts.name, facts.identity) == (name, definition.identity)
-    assert len(facts.mean) == len(facts.standard_deviation) == len(facts.bounds) == definition.dimension
+    entries = compile_system(definition).shape[0]  # one for each component, or for each field
+    assert len(facts.mean) == len(facts.standard_deviation) == len(facts.bounds) == len(facts.periods) == entries
     for value, (low, high) in zip(facts.mean, facts.bounds, strict=True):
         assert np.isnan(value) or low <= value <= high

@@ -226,6 +226,11 @@ class FieldSystem(CompiledSystem):
         space = self.equations.space
         return (len(self.definition.state) * len(space.parts), *space.shape)
 
+    @property
+    def plane(self) -> bool:
+        """Whether the domain has two dimensions."""
+        return len(self.equations.space.shape) == 2
+
     def plan(self, parameters: np.ndarray | None = None) -> FieldPlan:
         """Return the plan at `parameters` (P,), default the definition's; remembered. Raises DefinitionError as `FieldEquations.plan` does."""
         values = self.parameter_values if parameters is None else np.asarray(parameters, dtype=np.float64)

@@ -1,6 +1,7 @@
 """What carries fields: kernels, tables and memory of one bundle of trajectories, and their states between grid and spectrum."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,22 @@ def plan_at(system: "CompiledSystem", parameters: np.ndarray) -> "FieldPlan":
     return system.plan(parameters)
 
 
+@lru_cache(maxsize=256)
+def kernels_of(plan: "FieldPlan") -> FieldKernels:
+    """Return the kernels of a plan, remembered as long as it is in use."""
+    return build_field(form_of(plan))
+
+
+@lru_cache(maxsize=64)
+def _tables(plans: "tuple[FieldPlan, ...]", h: float) -> np.ndarray:
+    return Tables(kernels_of(plans[0]).form).filled(plans, h)
+
+
+@lru_cache(maxsize=64)
+def _places(frame: Frame, fields: int) -> tuple[np.ndarray, np.ndarray]:
+    return positions(frame, fields), mirror_of(frame, fields)
+
+
 class FieldEngine:
     """A bundle: the trajectories that share one memory, up to W in one dimension, one in two, each with `columns` tangents.
 
@@ -39,54 +56,58 @@ class FieldEngine:
         plan = plans[0]
         self.plans = plans
         self.count = count
-        self.kernels: FieldKernels = build_field(form_of(plan))
+        self.kernels = kernels_of(plan)
         form, frame = self.kernels.form, self.kernels.form.frame
         self.address = np.array([self.kernels.addresses[name] for name in FUNCTIONS], dtype=np.int64)
         self.lanes = 1 if frame.plane else LANES
         self.block = aligned((1 + columns) * len(SLOTS) * form.size).reshape(1 + columns, len(SLOTS) * form.size)
         self.grid = aligned(form.fields * frame.grid)
-        self.position = positions(frame, form.fields)
-        self.mirror = mirror_of(frame, form.fields)
+        self.position, self.mirror = _places(frame, form.fields)
         rows = np.stack([p.parameters for p in plans])
         lanes = [min(lane, len(plans) - 1) for lane in range(LANES)]
         self.parameters = np.ascontiguousarray(rows[lanes].T).ravel() if rows.size else np.zeros(1)
-        self._tables = Tables(form)
         self._work = aligned(form.memory["end"])
-        self._filled: dict[float, np.ndarray] = {}
+        self._last = 1.0
 
     def arrays(self, h: float) -> tuple[np.ndarray, ...]:
         """Return parameters, tables for steps of length h, and working memory."""
-        if h not in self._filled:
-            if len(self._filled) >= 8:
-                self._filled.clear()
-            plans = self.plans
-            if len(plans) > 1:
-                plans = [plans[min(lane, len(plans) - 1)] for lane in range(LANES)]
-            self._filled[h] = self._tables.filled(plans, h)
-        return self.parameters, self._filled[h], self._work
+        self._last = h
+        plans = tuple(self.plans[min(lane, len(self.plans) - 1)] for lane in range(LANES if len(self.plans) > 1 else 1))
+        return self.parameters, _tables(plans, h), self._work
 
     def begin(self, states: np.ndarray, spectra: np.ndarray | None = None) -> None:
         """Bring states (n, D), n up to the number of trajectories, to the front of the block; from their spectra where there are any."""
-        form, frame = self.kernels.form, self.kernels.form.frame
-        lanes = [min(lane, len(states) - 1) for lane in range(self.lanes)]
-        for lane, b in enumerate(lanes):
-            self.grid[self.position + lane] = states[b]
         if spectra is None:
-            run_kernel(self.address[6], self.grid, self.arrays_for_moves(), self.block[0])
+            self._to_modes(0, states)
         else:
-            for lane, b in enumerate(lanes):
-                self.put(0, lane, spectra[b])
+            for lane in range(self.lanes):
+                self.put(0, lane, spectra[min(lane, len(states) - 1)])
+        self._hold(0, 1.0)
+
+    def begin_tangent(self, k: int, tangents: np.ndarray) -> None:
+        """Bring tangents (n, D), one of each trajectory, to row k + 1 of the block: without modes that are left out, 0 where a mean is held."""
+        self._to_modes(k + 1, tangents)
+        self._hold(k + 1, 0.0)
+
+    def _to_modes(self, row: int, values: np.ndarray) -> None:
+        for lane in range(self.lanes):
+            self.grid[self.position + lane] = values[min(lane, len(values) - 1)]
+        run_kernel(self.address[6], self.grid, self.arrays_for_moves(), self.block[row])
+
+    def _hold(self, row: int, share: float) -> None:
+        """Set the means that are held to a share of what they are, and everything behind the state to 0."""
+        frame = self.kernels.form.frame
         for field, mean in enumerate(self.plans[0].held):
             if mean is not None:
                 start = field * frame.places * CELL
-                self.block[0, start : start + self.lanes] = mean * frame.number
-                self.block[0, start + LANES : start + LANES + self.lanes] = 0.0
-        mirrored(self.block[:1], self.mirror)
-        self.block[0, form.size :] = 0.0
+                self.block[row, start : start + self.lanes] = share * mean * frame.number
+                self.block[row, start + LANES : start + LANES + self.lanes] = 0.0
+        mirrored(self.block[row : row + 1], self.mirror)
+        self.block[row, self.kernels.form.size :] = 0.0
 
     def arrays_for_moves(self) -> tuple[np.ndarray, ...]:
         """Return the arrays with any step: transforms read the mask alone."""
-        return self.arrays(next(iter(self._filled), 1.0))
+        return self.arrays(self._last)
 
     def put(self, row: int, lane: int, spectra: np.ndarray) -> None:
         """Write spectra (F, *K) as the state of a row of the block."""

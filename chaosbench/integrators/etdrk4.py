@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from chaosbench.errors import IntegrationError
 from chaosbench.integrators._equal_steps import checked_step
 from chaosbench.integrators._field_drivers import carry_fields
 from chaosbench.integrators._field_engine import FieldEngine, plan_at
@@ -24,8 +25,7 @@ class Etdrk4(Integrator):
     Parameters
     ----------
     step: the longest step, in the system's unit of time. Each sampling interval is divided into equal steps no longer than that. None: a power of two
-        by the rule of `_field_steps`: a sixteenth of the time in which the fastest linear mode grows by e, or less, until a step changes no direction
-        of the trajectory's own initial state by more than a half.
+        for each trajectory by the rule of `_field_steps`, which looks at the growth and the phase of the linear part and at the nonlinear part.
 
     Modes outside the mask that keeps products free of aliases are 0, not small, and a mean that is held stays exactly what it is.
 
@@ -66,7 +66,7 @@ class Etdrk4(Integrator):
     ) -> Solution:
         """Solve all trajectories at `times`; see `Integrator.solve`."""
         request = checked(self, system, initial, times, parameters, (rtol, atol), max_steps, threads, out)
-        spectra = initial.spectra if isinstance(initial, FieldState) else None
+        spectra = _spectra(request, initial)
         longest = longest_field_steps(request, self.step)
         bundles = bundles_of(request, longest)
         ends: list[np.ndarray | None] = [None] * request.lanes
@@ -83,6 +83,17 @@ class Etdrk4(Integrator):
 
         run_blocks(task, len(bundles), request.threads, report)
         return request.solution(times, FieldState(request.final, spectra=np.stack([end for end in ends if end is not None])))
+
+
+def _spectra(request: Request, initial: InitialState) -> np.ndarray | None:
+    """Return the spectra that a run goes on from, if it has any, or raise IntegrationError."""
+    if not isinstance(initial, FieldState) or initial.spectra is None:
+        return None
+    plan = plan_at(request.system, request.parameters[0])
+    wanted = (request.lanes, plan.n_fields, *plan.mask.shape)
+    if np.shape(initial.spectra) != wanted or not np.isfinite(initial.spectra).all():
+        raise IntegrationError(f"initial.spectra has shape {np.shape(initial.spectra)}; it must be finite, of shape {wanted}; or None")
+    return np.asarray(initial.spectra, dtype=np.complex128)
 
 
 def _solved(request: Request, bundle: Sequence[int], longest: float, spectra: np.ndarray | None, stop: np.ndarray) -> list[np.ndarray]:

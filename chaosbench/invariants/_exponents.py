@@ -13,6 +13,7 @@ from chaosbench.dynamics.compile import CompiledSystem
 from chaosbench.errors import InvariantError
 from chaosbench.integrators.base import InitialState, Status
 from chaosbench.invariants._block_error import BlockMean, block_mean
+from chaosbench.invariants._field_run import FieldRun
 from chaosbench.invariants._jumps import has_jumps
 from chaosbench.invariants._neighbours import NeighbourRun
 from chaosbench.invariants._plans import Options, Plan, plan_run
@@ -72,6 +73,7 @@ def measure_exponents(
     limit = target_error if duration is None else duration
     if limit is None or not (np.isfinite(limit) and limit > 0):
         raise InvariantError(f"{'target_error' if duration is None else 'duration'} = {limit!r}: must be finite and positive")
+    options = options.with_starts(system)
     report = progress or _silent
     report(0.0, f"{system.definition.name}: transient of {options.starts} orbits")
     transient = default_transient(system) if options.transient is None else options.transient
@@ -79,7 +81,8 @@ def measure_exponents(
         system, n=options.starts, seed=seed, purpose="exponents", transient=transient, rtol=_SETTLING, atol=1e-3 * _SETTLING, threads=options.threads
     )
     if options.neighbours is None:
-        options = replace(options, neighbours=not system.tape.smooth and has_jumps(system, initial, time_scale(system), options.threads))
+        rough = not system.tape.smooth and system.definition.kind != "fields"
+        options = replace(options, neighbours=rough and has_jumps(system, initial, time_scale(system), options.threads))
     for nats in _NATS:
         found = _measured(system, initial, seed, error_of, target_error, duration, replace(options, transient=transient, nats=nats), report)
         if system.definition.kind != "flows" or not np.isneginf(found.rates).any():
@@ -161,7 +164,8 @@ def _first_length(plan: Plan, duration: float | None, starts: int) -> tuple[int,
 
 
 def _settings(system: CompiledSystem, plan: Plan, per_record: int, rates: np.ndarray, seed: int, options: Options) -> dict[str, Any]:
-    run, flows = plan.run, system.definition.kind != "maps"
+    run, kind = plan.run, system.definition.kind
+    flows = kind not in ("maps", "fields")
     return {
         "system": system.definition.name,
         "identity": system.definition.identity,
@@ -182,6 +186,7 @@ def _settings(system: CompiledSystem, plan: Plan, per_record: int, rates: np.nda
         "rtol": run.rtol if flows else None,
         "atol": run.atol if flows else None,
         "evaluations": run.evaluations,
+        **({"step": run.step} if isinstance(run, FieldRun) else {}),
         "versions": dict(_versions()),
     }
 

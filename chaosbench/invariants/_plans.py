@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.linalg import matrix_balance
 
-from chaosbench.dynamics.compile import CompiledSystem
+from chaosbench.dynamics.compile import CompiledSystem, FieldSystem
 from chaosbench.integrators.base import InitialState, Status
 from chaosbench.invariants._block_error import BlockMean
+from chaosbench.invariants._field_run import FieldRun, degrees_of_freedom
 from chaosbench.invariants._kaplan_yorke import kaplan_yorke
 from chaosbench.invariants._neighbours import DISTANCE, NeighbourRun
 from chaosbench.invariants._rounding import two_digits
@@ -16,6 +17,8 @@ from chaosbench.invariants._tangents import TangentRun, slope
 from chaosbench.invariants._transients import time_scale
 
 FULL_SPECTRUM = 64
+STARTS, STARTS_OF_LINES, STARTS_OF_PLANES = 32, 16, 4
+WORK_LIMIT, WORK_OF_MANY, WORK_OF_FIELDS = 2.5e9, 1e9, 5e9  # of a measurement for the registry
 _PILOT = 64
 _FEW = 8
 _MANY, _FAR, _ROOM = 12, 4.0, 3
@@ -24,6 +27,7 @@ _BIAS_IN_LANES, _BIAS_ALONE, _TENTH = 0.02, 1.0, 0.1
 _MOST_NATS, _LESS_THAN_MOST, _SHORTENINGS = 25.0, 0.8, 6  # rounding is 36.7 below 1
 _MOTIONLESS = 1e-6  # tangents of constant rates do not move
 _TIGHTEST = 1e-12
+_STEPS = 4.0  # of fields, at first
 
 
 @dataclass(frozen=True)
@@ -31,25 +35,33 @@ class Options:
     """Settings that a caller may change.
 
     n_exponents: None means all D up to 64 dimensions, otherwise, and where the last of more than twelve contract far faster than the others, enough
-    to pass the Kaplan-Yorke dimension. starts: independent orbits. rtol: error
-    per step of the orbit (None: by the target, see `measure_exponents`). transient: time before measuring (None: the definition's default).
+    to pass the Kaplan-Yorke dimension. starts: independent orbits, 0 means 32, of fields 16, in two dimensions 4. rtol: error per step of the orbit
+    (None: by the target, see `measure_exponents`). transient: time before measuring (None: the definition's default).
     steps_per_lag: delays, None means until the local error is below rtol. neighbours: carry displaced orbits in the place of tangents; None means
     where the right-hand side of a flow jumps; distance: of these, relative. splitting: longest step of a splitting method in the place of steps with
-    error control, for flows that split: its tangents are symplectic. nats: ln of the ratio of fastest and slowest column between
-    orthonormalisations. work_limit: `TangentRun.work` after which the run ends as "short" (1e10 is about 20 s of one core).
+    error control, for flows that split: its tangents are symplectic. step: of fields; None means what the starts ask for. nats: ln of the ratio of
+    fastest and slowest column between orthonormalisations. work_limit: `TangentRun.work` after which the run ends as "short" (1e10 is about 20 s of
+    one core).
     """
 
     n_exponents: int | None = None
-    starts: int = 32
+    starts: int = 0
     rtol: float | None = None
     transient: float | None = None
     steps_per_lag: int | None = None
     neighbours: bool | None = None
     distance: float = DISTANCE
     splitting: float | None = None
+    step: float | None = None
     nats: float = 4.0
     work_limit: float = 1e10
     threads: int | None = None
+
+    def with_starts(self, system: CompiledSystem) -> "Options":
+        """Return these options with the number of orbits that a system usually gets, if none is given."""
+        fields = isinstance(system, FieldSystem)
+        usual = STARTS_OF_PLANES if isinstance(system, FieldSystem) and system.plane else STARTS_OF_LINES if fields else STARTS
+        return self if self.starts else replace(self, starts=usual)
 
     def with_exponents(self, n_exponents: int) -> "Options":
         """Return these options for the first `n_exponents` exponents."""
@@ -97,17 +109,22 @@ class Plan:
         return two_digits(min(max(self.run.rtol * _TENTH * target_error / bias, _TIGHTEST), loosest))
 
 
+def work_limit_of(system: CompiledSystem) -> float:
+    """Return the work that a measurement for the registry may take."""
+    return WORK_OF_FIELDS if isinstance(system, FieldSystem) else WORK_OF_MANY if system.dimension > _MANY else WORK_LIMIT
+
+
 def plan_run(system: CompiledSystem, initial: InitialState, seed: int, options: Options) -> Plan:
     """Choose the number of columns, the fixed step of delays and the interval from short runs."""
-    delays = system.definition.kind == "delays"
+    delays, fields = system.definition.kind == "delays", system.definition.kind == "fields"
     automatic = options.n_exponents is None
     if options.n_exponents is not None:
         columns = options.n_exponents
-    elif delays:
+    elif delays or fields:
         columns = 4
     else:
         columns = system.dimension if system.dimension <= FULL_SPECTRUM else 16
-    most = FULL_SPECTRUM if delays else system.dimension
+    most = min(FULL_SPECTRUM, degrees_of_freedom(system)) if fields else FULL_SPECTRUM if delays else system.dimension
     steps = _steps_per_lag(system, initial, seed, options) if delays else 0
     while True:
         plan = _pilot(system, initial, columns, steps, seed, options)
@@ -115,10 +132,10 @@ def plan_run(system: CompiledSystem, initial: InitialState, seed: int, options: 
         if enough:
             break
         columns = min(most, 2 * columns)
-    if automatic and plan.exponents.sum() < 0 and (delays or system.dimension > FULL_SPECTRUM):
+    if automatic and plan.exponents.sum() < 0 and (delays or fields or system.dimension > FULL_SPECTRUM):
         wanted = min(most, int(np.ceil(kaplan_yorke(plan.exponents)[0])) + _ROOM)
         return plan if wanted == columns else _pilot(system, initial, wanted, steps, seed, options)
-    if automatic and not delays and _last_cost_most(plan.exponents):
+    if automatic and not (delays or fields) and _last_cost_most(plan.exponents):
         return _without_the_last(system, initial, seed, options, plan)
     return plan
 
@@ -154,6 +171,8 @@ def _pilot(
     run: TangentRun | NeighbourRun
     if options.neighbours:
         run = NeighbourRun(system, initial, columns=columns, seed=seed, distance=options.distance, threads=options.threads)
+    elif system.definition.kind == "fields":
+        run = FieldRun(system, initial, columns=columns, seed=seed, step=options.step, threads=options.threads)
     else:
         run = TangentRun(
             system,
@@ -200,12 +219,14 @@ def _within_rounding(system: CompiledSystem, run: TangentRun | NeighbourRun, int
 
 
 def _first_interval(system: CompiledSystem, initial: InitialState, steps: int) -> float:
-    """Time in which the fastest tangent grows or shrinks by about e, a period if none does; one iteration; a quarter of the longest lag (delays)."""
+    """Time in which the fastest tangent grows or shrinks by about e, a period if none does; one iteration; a part of the longest lag; some steps."""
     kind = system.definition.kind
     if kind == "maps":
         return 1.0
     if kind == "delays":
         return float(max(1, steps // 4))
+    if kind == "fields":
+        return _STEPS
     jacobians = system.jacobian(initial.states[:8])
     balanced = [matrix_balance(matrix, permute=False)[0] for matrix in jacobians if np.isfinite(matrix).all()] or [
         jacobians[0]

@@ -56,6 +56,11 @@ class Trial:
         return self.first.settings["rtol"] is not None and not self.first.settings["neighbours"] and not self.first.settings["steps_per_lag"]
 
     @property
+    def finer_step(self) -> float | None:
+        """Half the step of the first run, of fields; None for other kinds."""
+        return finer_step(self.first)
+
+    @property
     def balanced(self) -> bool:
         """Whether all exponents of a flow sum to its mean divergence, within 4 standard errors and 0.5 % of the fastest."""
         statistics, (value, error) = self.first.statistics, self.divergence
@@ -81,3 +86,9 @@ class Trial:
         zero = np.abs(statistics.mean[nearest]) <= 4.0 * statistics.standard_error[nearest] + 0.5 * statistics.slack
         still = self.definition.kind == "maps" or statistics.mean[0] <= zero_width(statistics)[0]
         return bool((zero or still) and self.balanced and self.lasting and self.distance <= 1.0 and not statistics.drifting and not statistics.mixed)
+
+
+def finer_step(exponents: Exponents) -> float | None:
+    """Return half the step of a run of fields; None for other kinds."""
+    step = exponents.settings.get("step")
+    return None if step is None else 0.5 * float(step)

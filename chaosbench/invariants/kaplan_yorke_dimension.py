@@ -16,7 +16,7 @@ class KaplanYorkeDimension(Invariant):
     Error: first-order propagation with the covariance of the exponents' means, so that errors which cancel in the sum do so here too.
     """
 
-    kinds = ("flows", "maps", "delays")
+    kinds = ("flows", "maps", "delays", "fields")
     unit = "1"
     requires = "system"
     source = SOURCE

@@ -13,7 +13,7 @@ from chaosbench.invariants.base import Estimate, Invariant
 class LargestExponent(Invariant):
     """The first exponent alone, from one tangent vector: cheaper than the spectrum and the same number."""
 
-    kinds = ("flows", "maps", "delays")
+    kinds = ("flows", "maps", "delays", "fields")
     unit = "nats per unit time"
     requires = "system"
     source = SOURCE

@@ -21,7 +21,7 @@ class LyapunovSpectrum(Invariant):
     it; with `duration` it is below 1e-6 of the largest rate on smooth flows where the sum is known exactly, 6e-6 on Chua's circuit.
     """
 
-    kinds = ("flows", "maps", "delays")
+    kinds = ("flows", "maps", "delays", "fields")
     unit = "nats per unit time"
     requires = "system"
     source = SOURCE

@@ -219,7 +219,7 @@ def test_the_exponents_sum_to_the_mean_divergence(name: str) -> None:
 @every_system
 def test_extent_and_times_make_sense(name: str) -> None:
     facts, definition = facts_of(name), definition_of(name)
-    angle = ~np.isnan(definition.periods)
+    angle = np.zeros(len(facts.mean), dtype=bool) if definition.kind == "fields" else ~np.isnan(definition.periods)
     mean, spread, bounds = np.array(facts.mean), np.array(facts.standard_deviation), np.array(facts.bounds)
     assert np.array_equal(np.isnan(mean), angle)
     free = ~angle
