@@ -60,7 +60,10 @@ def system_data(definition: SystemDefinition) -> dict[str, Any]:
         ],
         "integrator": {"name": choice.name, "reason": choice.reason},
         "measured": None if facts is None else _facts_data(facts),
-        "variants": [plain({"name": v.name, "summary": v.summary, "parameters": v.parameters, "regime": v.regime} | ({"domain": v.points} if v.points else {})) for v in definition.variants],
+        "variants": [
+            plain({"name": v.name, "summary": v.summary, "parameters": v.parameters, "regime": v.regime} | ({"domain": v.points} if v.points else {}))
+            for v in definition.variants
+        ],
         "sources": [{"key": source.key, "cite": source.cite, "doi": source.doi} for source in definition.sources],
         "peers": [
             {"library": p.library, "name": p.name, "parameters": dict(p.parameters), "wrong": [text for text in _wrong(p) if text]}
