@@ -13,7 +13,7 @@ from chaosbench.integrators._field_steps import bundles_of, longest_field_steps,
 from chaosbench.integrators._request import Request, checked
 from chaosbench.integrators._sampling import equal_intervals
 from chaosbench.integrators._threads import run_blocks
-from chaosbench.integrators.base import FieldState, InitialState, Integrator, Solution
+from chaosbench.integrators.base import FieldState, InitialState, Integrator, Solution, Status
 
 if TYPE_CHECKING:
     from chaosbench.dynamics.compile import CompiledSystem
@@ -143,4 +143,10 @@ def _solved(request: Request, bundle: Sequence[int], lengths: tuple[float, int],
         left -= (beyond - first) * steps
         if not going:
             break
-    return [engine.spectra(0, lane) for lane in range(len(bundle))]
+    ends = [engine.spectra(0, lane) for lane in range(len(bundle))]
+    failed = [lane for lane, b in enumerate(bundle) if request.status[b] not in (Status.OK, Status.TOO_MANY_STEPS, Status.INTERRUPTED)]
+    if failed:
+        engine.begin(request.final[numbers])
+    for lane in failed:
+        ends[lane] = engine.spectra(0, lane)
+    return ends

@@ -220,6 +220,8 @@ def test_one_trajectory_blows_up_and_the_others_do_not_notice(make: Make) -> Non
     assert np.isnan(found.states[1, 2:]).all()
     np.testing.assert_allclose(found.states[[0, 2]], -1.0 / (1.0 + found.times)[None, :, None] * np.ones((2, 1, 12)), rtol=1e-9)
     assert "the step is too coarse" in Status.BLOW_UP.sentence
+    assert np.isfinite(spectra(found.final)).all()
+    np.testing.assert_allclose(found.final.states[1], found.states[1, 1])
 
 
 def test_steps_run_out(make: Make) -> None:
