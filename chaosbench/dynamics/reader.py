@@ -64,7 +64,7 @@ def system_from(
     parameters: numbers, constant text such as "8/3", or the table of a vector or matrix ({"formula": ..., "shape": "N"}).
     state: names in order, or {name: {"meaning": ..., "period": ...}}; default the keys of `equations`. Needed with a Hamiltonian.
     initial: the table of a definition file; default centre 0.1 with a spread of 0.01 for every variable (near the origin, where most
-        systems start well, and small because the basin is unknown), for delays a constant history with the same numbers, for fields three random waves.
+        systems start well, and small because the basin is unknown), for delays a constant history with the same numbers, for fields random waves.
     The other arguments have the meaning of the keys of the same name.
 
     Raises DefinitionError "name: key: what is wrong; rule; fix".
