@@ -31,7 +31,7 @@ from chaosbench.timescale import middle_period
 
 Progress = Callable[[float, str], None]
 
-PRECISION_OF_MAPS, PRECISION_OF_MANY, PRECISION_OF_FIELDS, _MANY = 0.001, 0.01, 0.02, 12
+PRECISION_OF_MAPS, PRECISION_OF_MANY, _MANY = 0.001, 0.01, 12
 _OF_TOLERANCE, _OF_TOLERANCE_OF_MANY = 0.8, 0.1
 _LEAST, _MORE_WORK = 0.03, 4.0
 _SLOWEST = 0.1
@@ -47,7 +47,7 @@ def measure(
     """Return the measured facts of `definition`.
 
     Method: the transient is 100 dominant periods (maps: 1000 iterations, conservative systems: none). Exponents of 32 orbits until the standard error
-    of the largest is 0.4 % of it (maps 0.1 %, above twelve dimensions 1 %, fields 2 %), or 0.0004 per period where it is below 0.1 per period, less
+    of the largest is 0.4 % of it (maps 0.1 %, above twelve dimensions 1 %), or 0.0004 per period where it is below 0.1 per period, less
     where a published value asks for it, but for at most `work_limit_of` the system (about 10 s of one core; four times that while the error of chaos
     exceeds 3 %). They are confirmed by a second, ten times less precise run with other starts, a ten times smaller tolerance and ten times the
     transient; if the two disagree, the halves of the orbits do, or the sum is not the mean divergence, all is done again with ten times the transient
@@ -185,7 +185,6 @@ def _too_rough(definition: SystemDefinition, exponents: Exponents) -> bool:
 def precision_of(definition: SystemDefinition) -> float:
     """Return the relative error aimed at: enough to be held against every published largest exponent at the file's parameters."""
     precision = PRECISION_OF_MANY if definition.dimension > _MANY else PRECISION_OF_MAPS if definition.discrete else PRECISION
-    precision = PRECISION_OF_FIELDS if definition.kind == "fields" else precision
     values = definition.scalars
     for known in definition.known:
         here = all(values[name] == value for name, value in {**(known.parameters or {}), **(known.size or {})}.items())

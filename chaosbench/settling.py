@@ -1,6 +1,7 @@
 """Bring drawn states onto the attractor: integrate over the transient, redraw what escapes, wrap angles."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from chaosbench.integrators._choice import choose
 from chaosbench.integrators.base import InitialState, Status
 from chaosbench.noisy_starts import one_run, settling_noise, unused_noise
 from chaosbench.requests import Request, default_transient
+
+_HALVINGS = 7
 
 
 def on_attractor(
@@ -77,11 +80,20 @@ def settle(request: Request, seed: int, purpose: str, first: int, threads: int |
 def _after_transient(request: Request, drawn: InitialState, rows: np.ndarray, threads: int | None) -> tuple[InitialState, np.ndarray]:
     if request.transient <= 0 or one_run(request.system):
         return drawn, np.zeros(len(rows), dtype=bool)
-    span = np.array([0.0, request.transient])
-    solution = request.integrator.solve(
-        request.system, drawn, span, parameters=np.ascontiguousarray(rows), seed=request.seed, rtol=request.rtol, atol=request.atol, threads=threads
-    )
-    return solution.final, solution.status != Status.OK
+    reached, failed = drawn, np.zeros(len(rows), dtype=bool)
+    for start, end in pairwise(_marks(request)):
+        span = np.array([0.0, end - start])
+        solution = request.integrator.solve(
+            request.system, reached, span, parameters=np.ascontiguousarray(rows), seed=request.seed, rtol=request.rtol, atol=request.atol, threads=threads
+        )
+        reached, failed = solution.final, failed | (solution.status != Status.OK)
+    return reached, failed
+
+
+def _marks(request: Request) -> list[float]:
+    """Return where the transient is cut; that of fields after a 128th, a 64th, ..., a half: their step belongs to the state in which a run begins."""
+    pieces = _HALVINGS if request.system.definition.kind == "fields" else 0
+    return [0.0, *(request.transient * 0.5**k for k in range(pieces, -1, -1))]
 
 
 def _wrapped(initial: InitialState, periods: np.ndarray) -> InitialState:

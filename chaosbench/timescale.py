@@ -14,7 +14,7 @@ from chaosbench.noisy_starts import one_run
 
 MAP_PERIOD = 1.0
 _SAMPLES = 4096
-_AT_REST = 2
+_AT_REST, _OF_REST = 2, 100.0
 _STARTS = 8
 _PIECES, _WATCHED = 16, 64  # of fields: parts of a run, of which all grid values are in memory, and values looked at
 
@@ -148,6 +148,11 @@ def _look(system: CompiledSystem, initial: InitialState, parameters: np.ndarray 
     return Pilot(None, last.states[0], time), Status.OK
 
 
+def pace(system: CompiledSystem) -> float:
+    """Return how fast `system` moves at a drawn state, as a rate: the inverse of the time in which much changes."""
+    return max(_pace(system, draw_initial(system, seed=0, n=1, purpose="period")), 1e-6)
+
+
 def _pace(system: CompiledSystem, initial: InitialState) -> float:
     """Return how fast `system` moves at a state, as a rate; of fields relative to how far they are from their mean."""
     if initial.history is not None:
@@ -181,7 +186,9 @@ def _watched(
 
 
 def typical_time(system: CompiledSystem) -> float:
-    """Return the dominant period; for a system without one the slowest turn of its Jacobian where a pilot ended, or the longest lag. Maps: 1."""
+    """Return the dominant period; for a system without one the slowest turn of its Jacobian where a pilot ended, the longest lag, or of fields a
+    hundredth of the time after which a pilot found them at rest. Maps: 1.
+    """
     if system.definition.discrete:
         return MAP_PERIOD
     found = pilot(system)
@@ -189,6 +196,8 @@ def typical_time(system: CompiledSystem) -> float:
         return found.period
     if system.definition.kind == "delays":
         return float(np.max(system.lags()))
+    if isinstance(system, FieldSystem):
+        return found.time / _OF_REST
     jacobian = system.jacobian(found.state[None])[0]
     slowest = float(np.abs(np.linalg.eigvals(jacobian)).min()) if np.isfinite(jacobian).all() else 1.0
     return float(2.0 * np.pi / max(slowest, 1e-3))

@@ -1,6 +1,7 @@
 """What carries fields: kernels, tables and memory of one bundle of trajectories, and their states between grid and spectrum."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,22 @@ def plan_at(system: "CompiledSystem", parameters: np.ndarray) -> "FieldPlan":
     return system.plan(parameters)
 
 
+@lru_cache(maxsize=256)
+def kernels_of(plan: "FieldPlan") -> FieldKernels:
+    """Return the kernels of a plan, remembered as long as it is in use."""
+    return build_field(form_of(plan))
+
+
+@lru_cache(maxsize=64)
+def _tables(plans: "tuple[FieldPlan, ...]", h: float) -> np.ndarray:
+    return Tables(kernels_of(plans[0]).form).filled(plans, h)
+
+
+@lru_cache(maxsize=64)
+def _places(frame: Frame, fields: int) -> tuple[np.ndarray, np.ndarray]:
+    return positions(frame, fields), mirror_of(frame, fields)
+
+
 class FieldEngine:
     """A bundle: the trajectories that share one memory, up to W in one dimension, one in two, each with `columns` tangents.
 
@@ -39,31 +56,24 @@ class FieldEngine:
         plan = plans[0]
         self.plans = plans
         self.count = count
-        self.kernels: FieldKernels = build_field(form_of(plan))
+        self.kernels = kernels_of(plan)
         form, frame = self.kernels.form, self.kernels.form.frame
         self.address = np.array([self.kernels.addresses[name] for name in FUNCTIONS], dtype=np.int64)
         self.lanes = 1 if frame.plane else LANES
         self.block = aligned((1 + columns) * len(SLOTS) * form.size).reshape(1 + columns, len(SLOTS) * form.size)
         self.grid = aligned(form.fields * frame.grid)
-        self.position = positions(frame, form.fields)
-        self.mirror = mirror_of(frame, form.fields)
+        self.position, self.mirror = _places(frame, form.fields)
         rows = np.stack([p.parameters for p in plans])
         lanes = [min(lane, len(plans) - 1) for lane in range(LANES)]
         self.parameters = np.ascontiguousarray(rows[lanes].T).ravel() if rows.size else np.zeros(1)
-        self._tables = Tables(form)
         self._work = aligned(form.memory["end"])
-        self._filled: dict[float, np.ndarray] = {}
+        self._last = 1.0
 
     def arrays(self, h: float) -> tuple[np.ndarray, ...]:
         """Return parameters, tables for steps of length h, and working memory."""
-        if h not in self._filled:
-            if len(self._filled) >= 8:
-                self._filled.clear()
-            plans = self.plans
-            if len(plans) > 1:
-                plans = [plans[min(lane, len(plans) - 1)] for lane in range(LANES)]
-            self._filled[h] = self._tables.filled(plans, h)
-        return self.parameters, self._filled[h], self._work
+        self._last = h
+        plans = tuple(self.plans[min(lane, len(self.plans) - 1)] for lane in range(LANES if len(self.plans) > 1 else 1))
+        return self.parameters, _tables(plans, h), self._work
 
     def begin(self, states: np.ndarray, spectra: np.ndarray | None = None) -> None:
         """Bring states (n, D), n up to the number of trajectories, to the front of the block; from their spectra where there are any."""
@@ -97,7 +107,7 @@ class FieldEngine:
 
     def arrays_for_moves(self) -> tuple[np.ndarray, ...]:
         """Return the arrays with any step: transforms read the mask alone."""
-        return self.arrays(next(iter(self._filled), 1.0))
+        return self.arrays(self._last)
 
     def put(self, row: int, lane: int, spectra: np.ndarray) -> None:
         """Write spectra (F, *K) as the state of a row of the block."""

@@ -129,6 +129,10 @@ class Integrator(ABC):
         """Return why this method cannot solve `system`, though it is of a kind it solves; None if it can."""
         return None
 
+    def finer(self, system: "CompiledSystem", states: np.ndarray, parameters: np.ndarray) -> "Integrator | None":
+        """Return this method with steps half as long as those from `states` (B, D) with `parameters` (B, P); None if its steps follow tolerances."""
+        return None
+
     @abstractmethod
     def solve(
         self,

@@ -9,11 +9,11 @@ from chaosbench.errors import IntegrationError
 from chaosbench.integrators._equal_steps import checked_step
 from chaosbench.integrators._field_drivers import carry_fields
 from chaosbench.integrators._field_engine import FieldEngine, plan_at
-from chaosbench.integrators._field_steps import bundles_of, longest_field_steps
+from chaosbench.integrators._field_steps import bundles_of, longest_field_steps, steps_from_states
 from chaosbench.integrators._request import Request, checked
 from chaosbench.integrators._sampling import equal_intervals
 from chaosbench.integrators._threads import run_blocks
-from chaosbench.integrators.base import FieldState, InitialState, Integrator, Solution
+from chaosbench.integrators.base import FieldState, InitialState, Integrator, Solution, Status
 
 if TYPE_CHECKING:
     from chaosbench.dynamics.compile import CompiledSystem
@@ -26,6 +26,8 @@ class Etdrk4(Integrator):
     ----------
     step: the longest step, in the system's unit of time. Each sampling interval is divided into equal steps no longer than that. None: a power of two
         for each trajectory by the rule of `_field_steps`, which looks at the growth and the phase of the linear part and at the nonlinear part.
+
+    halvings: each of these steps is divided by two as often, to see what it leaves.
 
     Modes outside the mask that keeps products free of aliases are 0, not small, and a mean that is held stays exactly what it is.
 
@@ -41,13 +43,24 @@ class Etdrk4(Integrator):
         "S. M. Cox, P. C. Matthews, Exponential time differencing for stiff systems, J. Comput. Phys. 176, 430-455 (2002), doi:10.1006/jcph.2002.6995"
     )
 
-    def __init__(self, step: float | None = None) -> None:
+    def __init__(self, step: float | None = None, *, halvings: int = 0) -> None:
         self.step = checked_step(step)
+        if isinstance(halvings, bool) or not 0 <= halvings == int(halvings):
+            raise IntegrationError(f"halvings is {halvings!r}; it must be a whole number, at least 0")
+        self.halvings = int(halvings)
 
     @property
     def options(self) -> dict[str, float]:
-        """The step, if given."""
-        return {} if self.step is None else {"step": float(self.step)}
+        """The step and the halvings, if given."""
+        return {
+            **({} if self.step is None else {"step": float(self.step)}),
+            **({"halvings": float(self.halvings)} if self.halvings else {}),
+        }
+
+    def finer(self, system: "CompiledSystem", states: np.ndarray, parameters: np.ndarray) -> "Etdrk4":
+        """See `Integrator.finer`; the step is that of the trajectory that asks for the smallest."""
+        step = float(steps_from_states(system, states, parameters).min()) if self.step is None else self.step
+        return Etdrk4(step, halvings=self.halvings + 1)
 
     def solve(
         self,
@@ -74,7 +87,7 @@ class Etdrk4(Integrator):
         def task(first: int, beyond: int, stop: np.ndarray) -> None:
             """Solve some bundles of trajectories, each with working memory of its own."""
             for bundle in bundles[first:beyond]:
-                for b, end in zip(bundle, _solved(request, bundle, longest[bundle[0]], spectra, stop), strict=True):
+                for b, end in zip(bundle, _solved(request, bundle, (longest[bundle[0]], 2**self.halvings), spectra, stop), strict=True):
                     ends[b] = end
 
         def report(done: int, count: int) -> None:
@@ -96,8 +109,8 @@ def _spectra(request: Request, initial: InitialState) -> np.ndarray | None:
     return np.asarray(initial.spectra, dtype=np.complex128)
 
 
-def _solved(request: Request, bundle: Sequence[int], longest: float, spectra: np.ndarray | None, stop: np.ndarray) -> list[np.ndarray]:
-    """Solve the trajectories of a bundle and return the spectra at their ends."""
+def _solved(request: Request, bundle: Sequence[int], lengths: tuple[float, int], spectra: np.ndarray | None, stop: np.ndarray) -> list[np.ndarray]:
+    """Solve the trajectories of a bundle and return the spectra at their ends. lengths: the longest step, and into how many it is divided."""
     numbers = np.array(bundle, dtype=np.int64)
     rows = [request.parameters[min(b, len(request.parameters) - 1)] for b in bundle]
     alike = all(row.tobytes() == rows[0].tobytes() for row in rows)
@@ -108,7 +121,7 @@ def _solved(request: Request, bundle: Sequence[int], longest: float, spectra: np
     request.final[numbers] = request.states[numbers]
     left = request.max_steps
     for first, beyond, span in equal_intervals(request.times[min(bundle[0], len(request.times) - 1)]):
-        steps = max(int(np.ceil(span / longest * (1.0 - 1e-12))), 1)
+        steps = max(int(np.ceil(span / lengths[0] * (1.0 - 1e-12))), 1) * lengths[1]
         going = carry_fields(
             engine.address,
             engine.block,
@@ -130,4 +143,10 @@ def _solved(request: Request, bundle: Sequence[int], longest: float, spectra: np
         left -= (beyond - first) * steps
         if not going:
             break
-    return [engine.spectra(0, lane) for lane in range(len(bundle))]
+    ends = [engine.spectra(0, lane) for lane in range(len(bundle))]
+    failed = [lane for lane, b in enumerate(bundle) if request.status[b] not in (Status.OK, Status.TOO_MANY_STEPS, Status.INTERRUPTED)]
+    if failed:
+        engine.begin(request.final[numbers])
+    for lane in failed:
+        ends[lane] = engine.spectra(0, lane)
+    return ends

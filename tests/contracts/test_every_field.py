@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from chaosbench.catalogue import system_files
 from chaosbench.dynamics.compile import FieldSystem, compile_system
@@ -12,6 +13,8 @@ from chaosbench.dynamics.reader import read_definition
 from chaosbench.expressions.tree import Expression, names_in
 from chaosbench.initial import draw_initial
 from chaosbench.randomness import generator
+from chaosbench.timescale import estimate_period
+from chaosbench.trajectories import simulate
 
 FIELDS = sorted(name for name, path in system_files().items() if path.parent.name == "fields")
 every_field = pytest.mark.parametrize("name", FIELDS)
@@ -104,3 +107,34 @@ def test_parameters_of_one_trajectory_decide_its_rates_alone(name: str) -> None:
     system, states = system_of(name), states_of(name)
     rows = np.stack([system.parameter_values, 1.01 * system.parameter_values])
     assert np.array_equal(system.value(states, rows)[:1], system.value(states[:1]))
+
+
+def balanced(large: bool) -> list[str]:
+    return [name for name in FIELDS if system_of(name).definition.balances and (system_of(name).dimension > 1000) == large]
+
+
+def assert_balanced(name: str) -> None:
+    """The mean over 12 orbits is 0 (odds of a false alarm: one in a million), and its error small against the terms themselves."""
+    system = system_of(name)
+    period = estimate_period(system)
+    means, spreads = [], []
+    for first in range(12):
+        data = simulate(system.definition, n_trajectories=1, n_samples=400, seed=0, dt=period / 4, transient=20 * period, first=first)
+        states = data["state"].values.reshape(400, -1)
+        values = [system.quantity(tree).value(states, system.parameter_values) for tree in system.definition.balances.values()]
+        means.append([part.mean() for part in values])
+        spreads.append([part.std() for part in values])
+    error = np.std(means, axis=0, ddof=1) / np.sqrt(12)
+    assert (np.abs(np.mean(means, axis=0)) <= stats.t.ppf(1 - 5e-7, df=11) * error).all()
+    assert (error <= 0.1 * np.mean(spreads, axis=0)).all()
+
+
+@pytest.mark.parametrize("name", balanced(large=False))
+def test_declared_balances_hold_over_simulated_data(name: str) -> None:
+    assert_balanced(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", balanced(large=True))
+def test_declared_balances_hold_over_simulated_data_of_large_fields(name: str) -> None:
+    assert_balanced(name)

@@ -220,6 +220,8 @@ def test_one_trajectory_blows_up_and_the_others_do_not_notice(make: Make) -> Non
     assert np.isnan(found.states[1, 2:]).all()
     np.testing.assert_allclose(found.states[[0, 2]], -1.0 / (1.0 + found.times)[None, :, None] * np.ones((2, 1, 12)), rtol=1e-9)
     assert "the step is too coarse" in Status.BLOW_UP.sentence
+    assert np.isfinite(spectra(found.final)).all()
+    np.testing.assert_allclose(found.final.states[1], found.states[1, 1])
 
 
 def test_steps_run_out(make: Make) -> None:
@@ -267,3 +269,13 @@ def test_misuse_is_told(make: Make) -> None:
         solve(system, InitialState(np.ones((1, 15))), [0.0, 1.0], 0.1)
     with pytest.raises(IntegrationError, match="spectra"):
         solve(system, FieldState(np.ones((1, 16)), spectra=np.ones((1, 1, 4), dtype=complex)), [0.0, 1.0], 0.1)
+
+
+def test_halvings_divide_every_step(waves: tuple[FieldSystem, InitialState]) -> None:
+    system, initial = waves
+    halved = METHOD(0.25, halvings=1).solve(system, initial, np.array([0.0, 0.1, 1.0]))
+    assert halved.evaluations.tolist() == [4 * (2 + 8)] * 6
+    assert np.array_equal(halved.states[:, 1], solve(system, initial, [0.0, 0.1], 0.05).states[:, 1])
+    assert METHOD(0.25).finer(system, initial.states, system.parameter_values[None]).options == {"step": 0.25, "halvings": 1.0}
+    with pytest.raises(IntegrationError, match="halvings is -1"):
+        METHOD(halvings=-1)
