@@ -25,8 +25,8 @@ def observe(
     """Return observed states (n, samples, D) and trust horizons (n,) from the anchor on, NaN without one.
 
     purpose: names the initial conditions; trajectories of two purposes share none. A longer request of one purpose continues the same trajectories.
-    tight: integrate at rtol 1e-12. anchor: number of the sample whose state starts the truth; what follows is certified. cache: folder whose
-    sub-folder data keeps the result under a hash of everything that decides it.
+    tight: integrate at rtol 1e-12. anchor: number of the sample whose state starts the truth; what follows is certified (with noise the path that
+    was drawn is the truth). cache: folder whose sub-folder data keeps the result under a hash of everything that decides it.
     Raises TaskError when a trajectory ends early or the task's view names an unknown component.
     """
     if cache is None:
@@ -56,7 +56,7 @@ def _simulated(planned: Plan, purpose: str, n: int, samples: int, tight: bool, a
         dt=planned.dt,
         rtol=rtol,
         atol=atol,
-        certify=anchor is not None,
+        certify=anchor is not None and definition.noise is None,
         anchor=anchor or 0,
     )
     failed = np.flatnonzero(dataset["status"].values)
@@ -71,4 +71,7 @@ def _simulated(planned: Plan, purpose: str, n: int, samples: int, tight: bool, a
         raise TaskError(f"task {spec.label!r}: view names {unknown[0]!r}; components are {', '.join(components)}{nearest(unknown[0], components)}")
     chosen = [components.index(name) for name in spec.view] or list(range(len(components)))
     states = embed_angles(states[:, :, chosen], periods[chosen])
-    return np.ascontiguousarray(states), np.asarray(dataset["trust_horizon"].values)
+    trust = np.asarray(dataset["trust_horizon"].values)
+    if anchor is not None and definition.noise is not None:  # the path that was drawn is the truth, to its end
+        trust = np.full(n, (samples - 1 - anchor) * planned.dt)
+    return np.ascontiguousarray(states), trust

@@ -64,7 +64,7 @@ def plan(spec: TaskSpec, suite: Suite, progress: Progress | None = None) -> Plan
     trusted = spectrum[0] > 0 and errors[0] <= LARGEST_RELATIVE_ERROR * spectrum[0]
     if not trusted:
         _log.info("%s: largest exponent %g +- %g; times are in dominant periods", spec.label, spectrum[0], errors[0])
-    if definition.kind == "maps":
+    if definition.discrete:
         if spec.samples_per_period is not None or spec.dt not in (None, 1.0):
             raise TaskError(f"task {spec.label!r}: a map is sampled at every iteration; remove dt and samples_per_period")
         dt = 1.0

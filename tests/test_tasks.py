@@ -278,3 +278,27 @@ def test_kept_data_are_used_again_and_damaged_ones_made_again(tmp_path: Path, mo
     assert (again.truth_windows().tolist(), again.truth_climate().tolist()) == truths
     assert again.trust().tolist() == fresh.trust().tolist()
     assert len(calls) == 1  # the damaged one
+
+
+@pytest.mark.parametrize(
+    ("name", "period", "view", "columns"),
+    [
+        ("kuramoto_sivashinsky", 10.0, (), 64),
+        ("stochastic_lorenz", 0.75, (), 3),
+        ("impact_oscillator", 3.0, ("x", "v", "phase"), 4),
+        ("noisy_henon", 1.0, (), 2),
+    ],
+)
+def test_every_kind_of_system_makes_a_task_whose_truth_continues_its_contexts(
+    monkeypatch: pytest.MonkeyPatch, name: str, period: float, view: tuple[str, ...], columns: int
+) -> None:
+    measured = SimpleNamespace(value=(0.1, 0.0), standard_error=(1e-3, 1e-3))
+    monkeypatch.setattr(plans, "facts_of", lambda definition, progress=None: SimpleNamespace(period=period, lyapunov_spectrum=measured))
+    spec = TaskSpec(name, training_samples=200, context=5, horizon=1.0, windows=2, climate_runs=2, climate_samples=60, view=view)
+    prepared = prepare(spec, _suite(spec))
+    assert prepared.contexts.shape == (2, 5, columns)
+    truth = prepared.truth_windows()
+    assert np.isfinite(truth).all()
+    assert np.abs(truth[:, 0] - prepared.contexts[:, -1]).max() < np.abs(truth - prepared.contexts[:, -1:]).max()
+    assert (prepared.trust() > 0).all()
+    assert np.isfinite(prepared.truth_climate()).all()

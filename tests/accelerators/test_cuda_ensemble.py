@@ -28,8 +28,9 @@ from chaosbench.integrators.base import InitialState, Integrator, Solution, Stat
 from chaosbench.kernels.tableau import Tableau
 from chaosbench.kernels.target import compile_assembly, load_object, processor
 
-METHODS = [name for name in names("integrators") if isinstance(getattr(load("integrators", name), "tableau", None), Tableau)]
-SYSTEMS = [name for name in system_files() if system(name).kind != "delays"]
+PAIRS = [name for name in names("integrators") if isinstance(getattr(load("integrators", name), "tableau", None), Tableau)]
+METHODS = [name for name in PAIRS if "flows" in load("integrators", name).kinds]
+SYSTEMS = [name for name in system_files() if system(name).kind in ("flows", "maps")]
 
 
 @pytest.fixture(params=METHODS)

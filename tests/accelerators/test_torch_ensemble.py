@@ -21,7 +21,8 @@ from chaosbench.accelerators.torch_ensemble import TorchEnsemble  # noqa: E402
 from chaosbench.accelerators.torch_steps import after_accepted, after_rejected, exp2, fitted, least_step, log2  # noqa: E402
 from chaosbench.integrators import _step_size as compiled_control  # noqa: E402
 
-METHODS = [name for name in names("integrators") if isinstance(getattr(load("integrators", name), "tableau", None), Tableau)]
+PAIRS = [name for name in names("integrators") if isinstance(getattr(load("integrators", name), "tableau", None), Tableau)]
+METHODS = [name for name in PAIRS if "flows" in load("integrators", name).kinds]
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU that torch sees")
 DEVICES = ["cpu", pytest.param("cuda", marks=GPU)]
 
