@@ -55,6 +55,9 @@ def portrait(definition: SystemDefinition) -> str:
         x, y = states[:, :-lag, 0], states[:, lag:, 0]
     else:
         drawn = straight if len(straight) > 1 else list(range(len(components)))
+        if definition.events:  # what is discrete shows nothing, and positions come first
+            drawn = [index for index, entry in enumerate(definition.state) if not entry.discrete][:2]
+            straight = straight if set(drawn) <= set(straight) else []
         first, second = drawn[0], drawn[2] if len(drawn) == 3 else drawn[1]
         heading = f"{components[second]} (up) against {components[first]} (right)"
         x, y = states[:, :, first], states[:, :, second]

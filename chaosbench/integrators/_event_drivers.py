@@ -13,9 +13,10 @@ from chaosbench.integrators._step_size import after_accepted, after_rejected, es
 from chaosbench.integrators._tangent_error import tangent_error
 
 ZENO = 6
-CLOCK = ("wish", "cap", "error", "again", "steps", "since", "longest", "fruitless")
-_WISH, _CAP, _ERROR, _AGAIN, _STEPS, _SINCE, _LONGEST, _FRUITLESS = range(8)
-_CUTS, _CORRECTIONS, _MOST_FRUITLESS = 8, 6, 50
+CLOCK = ("wish", "cap", "error", "again", "steps", "since", "longest", "fruitless", "widest")
+_WISH, _CAP, _ERROR, _AGAIN, _STEPS, _SINCE, _LONGEST, _FRUITLESS, _WIDEST = range(9)
+_CORRECTIONS, _MOST_FRUITLESS = 6, 50
+_AT_MOST, _FINEST = 1e-6, 1e-6  # of the widest step so far: a jump of a guard, which no step resolves, is passed over at last
 _EPSILON = 2.220446049250313e-16
 FAILED = 16  # added to a status
 
@@ -50,7 +51,7 @@ def _take_sides(address: np.ndarray, sizes: np.ndarray, jumps: np.ndarray, p: np
     for i in range(sizes[6]):
         value, slope, direction = seen[i], seen[sizes[7] + i], jumps[2, i]
         if fired[i] > 0.0:
-            noise[i] = max(noise[i], 4.0 * abs(at_event[i]))
+            noise[i] = max(noise[i], min(4.0 * abs(at_event[i]), _AT_MOST * step * abs(slope)))
         if abs(value) > noise[i]:
             side[i] = sign_of(value)
         elif fired[i] == 0.0 and slope * direction > 0.0:
@@ -151,7 +152,7 @@ def reach(
         call(address[DENSE], at(u, 0), at(p, 0), at(a, 0), at(past, 0), at(work, 0), at(result, 0))
         counts[0] += sizes[3]
         sample(address, sizes, p, scene, u, result)
-        if cuts < _CUTS and not fixed > 0.0 and not resolved(step, scene):
+        if step > _FINEST * clock[_WIDEST] and not fixed > 0.0 and not resolved(step, scene):
             clock[_CAP] = 0.5 * step
             cuts += 1
             continue
@@ -159,8 +160,9 @@ def reach(
     if not fixed > 0.0:
         factor, clock[_ERROR] = after_accepted(error, clock[_ERROR], sizes[4], clock[_AGAIN] > 0.0)
         clock[_WISH], clock[_AGAIN] = max(step * factor, clock[_WISH] if step < 0.5 * clock[_WISH] else 0.0), 0.0
+    clock[_WIDEST] = max(clock[_WIDEST], step)
     if clock[_CAP] < np.inf:
-        clock[_CAP] = 2.0 * step
+        clock[_CAP] = step if cuts > 0 else 2.0 * max(step, 0.5 * clock[_CAP])
     theta, which = _first(address, sizes, jumps, p, scene, result, step)
     if which >= 0:
         return which, _locate(address, sizes, p, buffers, scene, step, theta, which, counts)
@@ -188,8 +190,8 @@ def due(address: np.ndarray, sizes: np.ndarray, jumps: np.ndarray, p: np.ndarray
     look_closely(address, sizes, p, scene, result, step)
     for i in range(sizes[6]):
         at_event[i] = seen[i]
-        through = jumps[2, i] * side[i] <= 0.0 and (side[i] * seen[i] < 0.0 or side[i] * seen[sizes[7] + i] < 0.0)
-        also = through and abs(seen[i]) <= noise[i] and side[i] != 0.0 and seen[sizes[6] + i] > 0.0
+        through = jumps[2, i] * side[i] <= 0.0 and side[i] * seen[sizes[7] + i] < 0.0
+        also = through and abs(seen[i]) <= noise[i] and seen[sizes[6] + i] > 0.0
         fired[i] = 1.0 if i == which or also else 0.0
 
 
