@@ -131,6 +131,11 @@ def _look(system: CompiledSystem, initial: InitialState, parameters: np.ndarray 
     return Pilot(None, last.states[0], time), Status.OK
 
 
+def pace(system: CompiledSystem) -> float:
+    """Return how fast `system` moves at a drawn state, as a rate: the inverse of the time in which much changes."""
+    return max(_pace(system, draw_initial(system, seed=0, n=1, purpose="period")), 1e-6)
+
+
 def _pace(system: CompiledSystem, initial: InitialState) -> float:
     """Return how fast `system` moves at a state, as a rate; of fields relative to how far they are from their mean."""
     if initial.history is not None:

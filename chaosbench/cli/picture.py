@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from chaosbench.cli.field_picture import field_portrait
+from chaosbench.dynamics.compile import FieldSystem, compile_system
 from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.errors import ChaosbenchError
 from chaosbench.trajectories import simulate
@@ -32,6 +34,12 @@ def portrait(definition: SystemDefinition) -> str:
 
     Flows are drawn as one orbit of 25 periods, a line between samples; maps as points, of many orbits where nothing is attracted.
     """
+    compiled = compile_system(definition)
+    if isinstance(compiled, FieldSystem):
+        try:
+            return field_portrait(compiled)
+        except ChaosbenchError as reason:
+            return f"(no picture: {reason})"
     maps = definition.kind == "maps"
     orbits, samples = (1, 2_500) if not maps else (20, 200) if definition.conservative else (1, 20_000)
     try:

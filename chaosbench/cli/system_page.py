@@ -35,6 +35,7 @@ def system_data(definition: SystemDefinition) -> dict[str, Any]:
         "components": list(definition.components),
         "state": {entry.name: entry.meaning for entry in definition.state},
         "parameters": {p.name: {"value": plain(p.value), "meaning": p.meaning, "unit": p.unit} for p in definition.parameters},
+        **({} if definition.space is None else {"domain": definition.space.domain_data(), "complex": definition.space.complex}),
         "size": None if definition.size is None else {definition.size[0]: definition.size[1]},
         "hamiltonian": None if definition.hamiltonian is None else to_text(definition.hamiltonian),
         "terms": {key: to_text(tree) for key, tree in (definition.terms or {}).items()},
@@ -59,7 +60,10 @@ def system_data(definition: SystemDefinition) -> dict[str, Any]:
         ],
         "integrator": {"name": choice.name, "reason": choice.reason},
         "measured": None if facts is None else _facts_data(facts),
-        "variants": [plain({"name": v.name, "summary": v.summary, "parameters": v.parameters, "regime": v.regime}) for v in definition.variants],
+        "variants": [
+            plain({"name": v.name, "summary": v.summary, "parameters": v.parameters, "regime": v.regime} | ({"domain": v.points} if v.points else {}))
+            for v in definition.variants
+        ],
         "sources": [{"key": source.key, "cite": source.cite, "doi": source.doi} for source in definition.sources],
         "peers": [
             {"library": p.library, "name": p.name, "parameters": dict(p.parameters), "wrong": [text for text in _wrong(p) if text]}
@@ -76,6 +80,9 @@ def system_text(definition: SystemDefinition) -> str:
     if definition.forcing_period is not None:
         lines.append(f"  t is the variable phase, an angle of period {to_text(definition.forcing_period)}")
     lines.append("")
+    if definition.space is not None:
+        axes = ", ".join(f"{axis} from 0 to {entry['length']} at {entry['points']} points" for axis, entry in definition.space.domain_data().items())
+        lines += ["Domain", f"  periodic, {axes}", ""]
     lines += ["State"] + [f"  {entry.name:<10} {entry.meaning}" for entry in definition.state] + [""]
     lines += ["Parameters"] + [f"  {p.name:<10} {_value(p):<14} {p.meaning}{_range(p)}" for p in definition.parameters] + [""]
     lines += exact_lines(definition)
@@ -99,7 +106,8 @@ def _range(parameter: Parameter) -> str:
 
 
 def _setting(variant: Variant) -> str:
-    return " ".join(f"--set {name}={value:.10g}" for name, value in variant.parameters.items())
+    points = [f"{count} points along {axis}" for axis, count in (variant.points or {}).items()]
+    return ", ".join([" ".join(f"--set {name}={value:.10g}" for name, value in variant.parameters.items()), *points])
 
 
 def _published(known: Known, definition: SystemDefinition) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from chaosbench.dynamics.field_rule import FieldRule
 from chaosbench.dynamics.field_space import FieldSpace, field_scope
 from chaosbench.dynamics.form import form_of
 from chaosbench.dynamics.headline import KINDS
@@ -172,7 +173,9 @@ class SystemDefinition:
             return self
         if self.space is None:
             raise DefinitionError(f"{self.label}: points are given, but only systems of kind fields have a grid; leave them out")
-        return replace(self, space=self.space.with_points(points, f"{self.label}: domain"))
+        changed = replace(self, space=self.space.with_points(points, f"{self.label}: domain"))
+        changed.check_values()
+        return changed
 
     def with_parameters(self, values: Mapping[str, float]) -> "SystemDefinition":
         """Return a copy with other values of scalar parameters, by name, or of the size, by its name (vectors and matrices are then remade).
@@ -214,6 +217,8 @@ class SystemDefinition:
         """Raise DefinitionError if the size, a lag, a period or an initial state does not fit the present parameter values."""
         if self.space is not None:
             self.space.lengths(self.scalars, self.label)
+            if isinstance(self.initial, FieldRule):
+                self.initial.check(self.space, self.label)
         offsets = [0, *(part.offset for tree in self.equations.values() for part in walk(tree) if isinstance(part, Element))]
         span = max(offsets) - min(offsets)
         if self.size and self.size[1] <= span:

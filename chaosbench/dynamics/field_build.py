@@ -128,7 +128,7 @@ class FieldEquations:
                         symbol[origin] = 0.0
 
     def _check_modes(self, linear: np.ndarray, spectrum: Spectrum, mask: np.ndarray) -> None:
-        """Raise DefinitionError when the modes that grow linearly, at `UNSTABLE` of the fastest rate or more, reach beyond 1 / MARGIN of those kept."""
+        """Raise DefinitionError when modes that grow, at `UNSTABLE` of the fastest rate or more, reach beyond 1 / MARGIN of the modes kept."""
         if not np.isfinite(linear).all():
             raise DefinitionError(f"{self.label}: equations: the linear part is not finite at these parameters; correct them")
         matrices = np.moveaxis(linear.reshape(*linear.shape[:2], -1), 2, 0)

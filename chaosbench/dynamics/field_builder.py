@@ -109,13 +109,13 @@ def _terms(reading: _Reading) -> dict[str, Term]:
 
 def _check_used(reading: _Reading, trees: list[Expression]) -> None:
     lengths = [axis.length for axis in reading.space.axes]
-    if (unused := first_unused(reading.names.parameters, [*trees, *lengths])) is not None:
-        raise DefinitionError(f"{reading.label}: parameters.{unused}: no equation uses it; every parameter has an effect; remove it or use it")
     for axis in reading.space.axes:
         for name in names_in(axis.length):
             if name not in (*reading.names.parameters, "pi"):
                 known = ", ".join((*reading.names.parameters, "pi"))
                 raise DefinitionError(f"{reading.label}: domain.{axis.name}.length: unknown name {name!r}; names here are {known}; correct it")
+    if (unused := first_unused(reading.names.parameters, [*trees, *lengths])) is not None:
+        raise DefinitionError(f"{reading.label}: parameters.{unused}: no equation uses it; every parameter has an effect; remove it or use it")
 
 
 def _variants(data: Mapping[str, Any], names: FieldNames, space: FieldSpace, top: str) -> tuple[Variant, ...]:

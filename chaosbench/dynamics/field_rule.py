@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaosbench.dynamics.field_check import FieldNames, check_fields
+from chaosbench.dynamics.field_space import FieldSpace
 from chaosbench.dynamics.fields import check_keys, number_of, table_of, whole_of
 from chaosbench.dynamics.parts import InitialRule
 from chaosbench.errors import DefinitionError
@@ -37,6 +38,14 @@ class FieldRule(InitialRule):
         waves = {name: [entry.amplitude, entry.above, entry.up_to] for name, entry in self.waves.items()}
         return {"profile": {name: to_data(tree) for name, tree in self.profile.items()}, "waves": waves}
 
+    def check(self, space: FieldSpace, label: str) -> None:
+        """Raise DefinitionError for waves that are too short for the grid."""
+        fewest = min(space.shape)
+        for name, entry in self.waves.items():
+            if 4 * entry.up_to >= fewest:
+                rule = f"up_to < {fewest / 4:g}, which every dealiasing rule keeps"
+                raise DefinitionError(f"{label}: initial.waves.{name}.up_to: {entry.up_to} is too large for {fewest} points; rule: {rule}; lower it")
+
     def table(self) -> dict[str, Any]:
         """Return the table [initial] of a definition file."""
         waves = {name: {"amplitude": entry.amplitude, "up_to": entry.up_to, "above": entry.above} for name, entry in self.waves.items()}
@@ -57,12 +66,10 @@ def read_field_rule(data: Mapping[str, Any], names: FieldNames, where: str) -> F
         place = f"{where}.profile.{name}"
         profile[name] = parse(str(text), where=place, fields=True)
         check_fields(profile[name], names, place, fields=False)
-    return FieldRule(
-        profile=profile, waves={name: _waves(table_of(tables, name, f"{where}.waves"), names, f"{where}.waves.{name}") for name in tables}
-    )
+    return FieldRule(profile=profile, waves={name: _waves(table_of(tables, name, f"{where}.waves"), f"{where}.waves.{name}") for name in tables})
 
 
-def _waves(table: Mapping[str, Any], names: FieldNames, where: str) -> Waves:
+def _waves(table: Mapping[str, Any], where: str) -> Waves:
     check_keys(table, ("amplitude", "up_to", "above"), where, required=("amplitude", "up_to"))
     amplitude = number_of(table["amplitude"], f"{where}.amplitude")
     if not amplitude > 0:
@@ -71,9 +78,4 @@ def _waves(table: Mapping[str, Any], names: FieldNames, where: str) -> Waves:
     above = whole_of(table.get("above", 0), f"{where}.above", least=0)
     if above >= up_to:
         raise DefinitionError(f"{where}.above: {above} leaves no waves; rule: above < up_to = {up_to}; correct it")
-    fewest = min(names.space.shape)
-    if 4 * up_to >= fewest:
-        raise DefinitionError(
-            f"{where}.up_to: {up_to} is too large for {fewest} points; rule: up_to < {fewest / 4:g}, the modes always kept; lower it"
-        )
     return Waves(amplitude, up_to, above)

@@ -8,6 +8,7 @@ from chaosbench.catalogue import system_file
 from chaosbench.dynamics.builder import build_definition
 from chaosbench.dynamics.data import definition_from_data, definition_to_data
 from chaosbench.dynamics.definition import SystemDefinition
+from chaosbench.dynamics.field_builder import KIND as FIELDS
 from chaosbench.dynamics.headline import Headline, kind_of, label_of, load_toml, read_headline
 from chaosbench.errors import DefinitionError
 
@@ -26,7 +27,7 @@ def system(name: str, parameters: Mapping[str, float] = {}) -> SystemDefinition:
 def read_definition(path: str | Path) -> SystemDefinition:
     """Return the definition in the TOML file at `path`, named by its stem.
 
-    A file in a folder called flows, maps or delays has that kind; elsewhere the key `kind` says it, flows if absent.
+    A file in a folder called flows, maps, delays or fields has that kind; elsewhere the key `kind` says it, flows if absent.
     Raises DefinitionError "file: key: what is wrong; rule; fix".
     """
     path = Path(path)
@@ -53,6 +54,7 @@ def system_from(
     terms: Mapping[str, str] = {},
     integrals: Mapping[str, str] = {},
     conservative: bool = False,
+    domain: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> SystemDefinition:
     """Return a system written as strings, by the rules of a definition file.
 
@@ -62,7 +64,7 @@ def system_from(
     parameters: numbers, constant text such as "8/3", or the table of a vector or matrix ({"formula": ..., "shape": "N"}).
     state: names in order, or {name: {"meaning": ..., "period": ...}}; default the keys of `equations`. Needed with a Hamiltonian.
     initial: the table of a definition file; default centre 0.1 with a spread of 0.01 for every variable (near the origin, where most
-        systems start well, and small because the basin is unknown), for delays a constant history with the same numbers.
+        systems start well, and small because the basin is unknown), for delays a constant history with the same numbers, for fields random waves.
     The other arguments have the meaning of the keys of the same name.
 
     Raises DefinitionError "name: key: what is wrong; rule; fix".
@@ -78,8 +80,11 @@ def system_from(
         "integrals": dict(integrals),
         "conservative": conservative,
     }
-    optional = {"hamiltonian": hamiltonian, "forcing_period": forcing_period, "size": size, "boundary": boundary}
+    optional = {"domain": domain, "hamiltonian": hamiltonian, "forcing_period": forcing_period, "size": size, "boundary": boundary}
     data.update({key: value for key, value in optional.items() if value is not None})
+    if kind == FIELDS:
+        data["initial"] = dict(initial) if initial is not None else {"waves": {key: {"amplitude": 0.1, "up_to": 3} for key in entries}}
+        return build_definition(data, name=name, kind=kind, label=name)
     start = {"history": dict.fromkeys(entries, "0.1")} if kind == "delays" else {"centre": [0.1] * len(entries)}
     data["initial"] = dict(initial) if initial is not None else {**start, "spread": 0.01}
     return build_definition(data, name=name, kind=kind, label=name)

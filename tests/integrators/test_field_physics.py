@@ -4,18 +4,19 @@ import numpy as np
 import pytest
 from scipy.special import ive
 
+from chaosbench.dynamics import field_build
 from chaosbench.dynamics.compile import FieldSystem, compile_system
 from chaosbench.dynamics.field_check import FieldNames
-from chaosbench.dynamics.field_numpy import FieldQuantity
-from chaosbench.dynamics.reader import system
+from chaosbench.dynamics.field_numpy import FieldQuantity, nonlinear, to_spectrum, to_states
+from chaosbench.dynamics.reader import definition_from_data, definition_to_data, system
 from chaosbench.expressions.parse import parse
 from chaosbench.initial import draw_initial
 from chaosbench.integrators.base import InitialState
 from chaosbench.integrators.etdrk4 import Etdrk4
 
 
-def made(name: str, parameters: dict[str, float] = {}, points: dict[str, int] = {}) -> FieldSystem:
-    found = compile_system(system(name).with_points(points).with_parameters(parameters))
+def made(name: str, parameters: dict[str, float] | None = None, points: dict[str, int] | None = None) -> FieldSystem:
+    found = compile_system(system(name).with_points(points or {}).with_parameters(parameters or {}))
     assert isinstance(found, FieldSystem)
     return found
 
@@ -192,3 +193,45 @@ def test_charney_hasegawa_mima_keeps_its_two_integrals() -> None:
     for tree in (waves.definition.integrals or {}).values():
         before, end = (waves.quantity(tree).value(state, waves.parameter_values)[0] for state in (start, later))
         assert end == pytest.approx(before, rel=1e-7)
+
+
+def test_kolmogorov_flow_with_four_waves_loses_stability_at_the_critical_reynolds_number() -> None:
+    """At 9.9669, by a direct solution of the linear problem, for the longest perturbations that fit."""
+    growth = []
+    for reynolds in (9.96, 9.975):
+        flow = made("kolmogorov_flow", {"Re": reynolds}, {"x": 24, "y": 40})
+        _, y = grid(flow)
+        laminar = np.repeat(flat(flow, -reynolds / 4 * np.cos(4 * y)), flow.dimension, axis=0)
+        growth.append(np.linalg.eigvals(flow.tangent(laminar, np.eye(flow.dimension)).T).real.max())
+    assert growth[0] < 1e-9
+    assert growth[1] > 1e-5
+
+
+@pytest.mark.slow
+def test_two_layers_repeat_the_published_run_of_another_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sum of q1**2 after three years of 7290 steps is 9.5614e-8 in the tests of pyqg, whose authors allow 10 % and reach 1 %.
+
+    Its scheme is repeated here: fluxes without dealiasing, steps of Adams and Bashforth, and a filter; units are the deformation radius and U1.
+    """
+    monkeypatch.setattr(field_build, "MARGIN", 1.0)  # as few modes as there
+    data = definition_to_data(system("two_layer_quasi_geostrophic"))
+    fluxes = {f"dy(psi{n})*dx(q{n}) - dx(psi{n})*dy(q{n})": f"dx(dy(psi{n})*q{n}) - dy(dx(psi{n})*q{n})" for n in (1, 2)}
+    texts = {name: text.replace(*next(pair for pair in fluxes.items() if pair[0] in text)) for name, text in data["equations"].items()}
+    domain = {axis: {"length": "L", "points": 32} for axis in ("x", "y")}
+    data |= {"equations": texts, "domain": domain, "dealias": "none", "initial": {"profile": {"q1": "0"}}}
+    length, speed, radius = 1e6, 0.05, 3e4
+    values = {"L": length / radius, "beta": 1.5e-11 * radius**2 / speed, "drag": 5.787e-7 * radius / speed, "U1": 1.0, "nu": 0.0}
+    ocean = compile_system(definition_from_data(data).with_parameters(values))
+    assert isinstance(ocean, FieldSystem)
+    x, y = (2 * np.pi * 5 * place / values["L"] for place in grid(ocean))
+    plan = ocean.plan()
+    u = to_spectrum(plan, flat(ocean, radius / speed * (1e-6 * np.cos(x) + 1e-7 * np.cos(y)), 0 * x * y))
+    across, along = 2 * np.pi * np.fft.fftfreq(32)[:, None], 2 * np.pi * np.fft.rfftfreq(32)
+    beyond = np.maximum(np.hypot(across, along) - 0.65 * np.pi, 0.0)
+    step, before = 12800 * speed / radius, None
+    for _ in range(7290):
+        rate = np.einsum("fg...,bg...->bf...", plan.linear, u) + nonlinear(plan, u)[0]
+        u = np.exp(-18.4 * beyond**4) * (u + step * (rate if before is None else 1.5 * rate - 0.5 * before))
+        before = rate
+    upper = to_states(plan, u)[0, : 32 * 32] * speed / radius
+    assert np.sum(upper**2) == pytest.approx(9.561430503712755e-08, rel=0.01)
