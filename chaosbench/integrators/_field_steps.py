@@ -40,7 +40,7 @@ def steps_from_states(system: "CompiledSystem", states: np.ndarray, parameters: 
     steps = np.empty(len(states))
     for bundle in _alike(system, parameters, [b""] * len(states)):
         plan = plan_at(system, parameters[bundle[0]])
-        steps[list(bundle)] = _chosen(FieldEngine([plan], len(bundle), columns=1), states[list(bundle)])
+        steps[list(bundle)] = _chosen(FieldEngine(plan, len(bundle), columns=1), states[list(bundle)])
     return steps
 
 
@@ -96,14 +96,14 @@ def _power_of_two(number: float) -> float:
 
 def _fastest_growth(engine: FieldEngine) -> float:
     """Return the largest growth rate of a mode under the linear part alone."""
-    plan = engine.plans[0]
+    plan = engine.plan
     kept = plan.linear.reshape(plan.n_fields, plan.n_fields, -1)[:, :, plan.mask.ravel()].transpose(2, 0, 1)
     return float(np.linalg.eigvals(kept).real.max()) if plan.n_fields > 1 else float(kept.real.max())
 
 
 def _frequency(engine: FieldEngine, lane: int) -> float:
     """Return the frequency with which the linear part turns the modes of a state: the fourth root of the size of omega^4 u relative to u."""
-    plan, spectra = engine.plans[0], engine.spectra(0, lane)
+    plan, spectra = engine.plan, engine.spectra(0, lane)
     sizes = np.abs(spectra) ** 2
     omega = np.stack([plan.linear[f, f].imag for f in range(plan.n_fields)])
     total = float(sizes.sum())
