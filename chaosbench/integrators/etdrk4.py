@@ -25,7 +25,7 @@ class Etdrk4(Integrator):
     Parameters
     ----------
     step: the longest step, in the system's unit of time. Each sampling interval is divided into equal steps no longer than that. None: a power of two
-        for each trajectory by the rule of `_field_steps`, which looks at the growth and the phase of the linear part and at the nonlinear part.
+        for each trajectory by the rule of `_field_steps`: a step of twice half the length may differ by a millionth of the way that the state moves.
 
     halvings: each of these steps is divided by two as often, to see what it leaves.
 
