@@ -7,7 +7,7 @@ from inspect import signature
 import numpy as np
 
 from chaosbench.catalogue import load, names
-from chaosbench.dynamics.compile import CompiledSystem, compile_system
+from chaosbench.dynamics.compile import CompiledSystem, FieldSystem, compile_system
 from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.errors import DatasetError, nearest
 from chaosbench.facts import load_facts
@@ -16,7 +16,7 @@ from chaosbench.integrators.base import Integrator
 from chaosbench.timescale import MAP_PERIOD, estimate_period, typical_time
 
 SAMPLES_PER_PERIOD = 100
-TRANSIENT_PERIODS = 100
+TRANSIENT_PERIODS, _OF_PLANES = 100, 25  # fields in two dimensions: a period of theirs costs seconds
 MAP_TRANSIENT = 1000
 
 
@@ -110,6 +110,11 @@ def _period(system: CompiledSystem) -> float:
     return facts.period if np.isfinite(facts.period) else typical_time(system)
 
 
+def transient_periods(system: CompiledSystem) -> int:
+    """Return how many periods are left out: 100, of fields in two dimensions 25."""
+    return _OF_PLANES if isinstance(system, FieldSystem) and system.plane else TRANSIENT_PERIODS
+
+
 def default_transient(system: CompiledSystem) -> float:
     """Return the time to leave out: measured, else 100 periods (maps 1000 iterations); 0 for conservative systems, which have no transient."""
     if system.definition.conservative:
@@ -117,4 +122,4 @@ def default_transient(system: CompiledSystem) -> float:
     if system.definition.kind == "maps":
         return float(MAP_TRANSIENT)
     facts = load_facts(system.definition)
-    return facts.transient if facts is not None else TRANSIENT_PERIODS * estimate_period(system)
+    return facts.transient if facts is not None else transient_periods(system) * estimate_period(system)

@@ -103,7 +103,7 @@ class FieldRun(TangentRun):
         self._carriers: list[Carrier] = []
         spectra = initial.spectra if isinstance(initial, FieldState) else None
         for part in _bundles(system, rows):
-            engine = FieldEngine([plan_at(system, rows[part.start])], len(rows[part]), columns)
+            engine = FieldEngine(plan_at(system, rows[part.start]), len(rows[part]), columns)
             engine.begin(initial.states[part], None if spectra is None else spectra[part])
             weights = _lengths(engine)
             _put_noise(engine, [generator(seed, "tangents", system.definition.identity, b) for b in range(*part.indices(runs))], weights)

@@ -3,7 +3,7 @@
 from chaosbench.dynamics.compile import CompiledSystem
 from chaosbench.facts import load_facts
 from chaosbench.invariants._rounding import two_digits
-from chaosbench.requests import MAP_TRANSIENT, TRANSIENT_PERIODS
+from chaosbench.requests import MAP_TRANSIENT, transient_periods
 from chaosbench.timescale import typical_time
 
 
@@ -13,10 +13,10 @@ def time_scale(system: CompiledSystem) -> float:
 
 
 def transient_of(system: CompiledSystem, period: float) -> float:
-    """Return 100 periods; 1000 iterations for maps; 0 for conservative systems, which have none."""
+    """Return 100 periods, of fields in two dimensions 25; 1000 iterations for maps; 0 for conservative systems, which have none."""
     if system.definition.conservative:
         return 0.0
-    return float(MAP_TRANSIENT) if system.definition.kind == "maps" else two_digits(TRANSIENT_PERIODS * period)
+    return float(MAP_TRANSIENT) if system.definition.kind == "maps" else two_digits(transient_periods(system) * period)
 
 
 def default_transient(system: CompiledSystem) -> float:
