@@ -7,7 +7,7 @@ from inspect import signature
 import numpy as np
 
 from chaosbench.catalogue import load, names
-from chaosbench.dynamics.compile import CompiledSystem, compile_system
+from chaosbench.dynamics.compile import CompiledSystem, FieldSystem, compile_system
 from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.errors import DatasetError, nearest
 from chaosbench.facts import load_facts
@@ -17,6 +17,7 @@ from chaosbench.timescale import MAP_PERIOD, estimate_period, typical_time
 
 SAMPLES_PER_PERIOD = 100
 TRANSIENT_PERIODS, NOISY_TRANSIENT_PERIODS = 100, 20
+_OF_PLANES = 25  # fields in two dimensions: a period of theirs costs seconds
 MAP_TRANSIENT = 1000
 
 
@@ -117,8 +118,10 @@ def _period(system: CompiledSystem) -> float:
 
 
 def transient_periods(system: CompiledSystem) -> int:
-    """Return how many periods a transient lasts: 100, and 20 with noise, whose longest memory is what the period is made of."""
-    return TRANSIENT_PERIODS if system.definition.noise is None else NOISY_TRANSIENT_PERIODS
+    """Return how many periods a transient lasts: 100, of fields in two dimensions 25, with noise, whose longest memory is what the period is made of, 20."""
+    if system.definition.noise is not None:
+        return NOISY_TRANSIENT_PERIODS
+    return _OF_PLANES if isinstance(system, FieldSystem) and system.plane else TRANSIENT_PERIODS
 
 
 def default_transient(system: CompiledSystem) -> float:

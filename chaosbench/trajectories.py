@@ -53,7 +53,8 @@ def simulate(
     ----------
     n_trajectories, n_samples: B and T, both at least 1. seed: decides every draw; trajectories first .. first + B - 1 of that seed are made.
     dt: sampling interval in the system's time unit; None means a hundredth of the dominant period (maps: 1 iteration).
-    transient: time left out before the first sample; None means 100 periods (maps: 1000 iterations), 0 for conservative systems.
+    transient: time left out before the first sample; None means 100 periods (fields in two dimensions: 25; maps: 1000 iterations), 0 for conservative
+    systems.
     parameters: name -> number, or array (B,) for one value a trajectory. integrator: a catalogue name, an instance, or None for the default.
     rtol, atol: error per step; None means what is usual for the integrator, 1e-9 and 1e-12 for most. certify: integrate a second time, with 30 digits
     where possible, and store `trust_horizon` (see `certificate`).

@@ -12,7 +12,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from chaosbench.catalogue import system_files
+from chaosbench.catalogue import load, system_files
 from chaosbench.dynamics.compile import CompiledSystem, compile_system
 from chaosbench.dynamics.reader import read_definition, system, system_from
 from chaosbench.initial import draw_initial
@@ -32,6 +32,7 @@ def parts() -> ModuleType:
         import benchmarks.measure
         import benchmarks.operations
         import benchmarks.peak
+        import benchmarks.plain_fields
         import benchmarks.reference
         import benchmarks.scalars
         import benchmarks.systems
@@ -109,6 +110,20 @@ def test_translated_jacobians_are_the_jacobians(name: str, parts: ModuleType, fr
     start = draw_initial(compiled, seed=0, n=1).states
     expected = compiled.jacobian(start)[0]
     np.testing.assert_allclose(jacobian(start[0]), expected, rtol=1e-13, atol=1e-14 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("name", ["kuramoto_sivashinsky", "navier_stokes_2d"])
+def test_the_plain_stepper_of_fields_takes_our_steps(name: str, parts: ModuleType) -> None:
+    compiled = flow(name)
+    plain, scalars, shape = parts.plain_fields, compiled.definition.scalars, compiled.shape[1:]
+    line = len(shape) == 1
+    linear, nonlinear = plain.kuramoto_sivashinsky(scalars["L"], *shape) if line else plain.vorticity(shape[0], scalars["nu"])
+    start = draw_initial(compiled, seed=0, n=1)
+    axes = tuple(range(-len(shape), 0))
+    spectrum = plain.stepped(np.fft.rfftn(start.states[0].reshape(shape), axes=axes), nonlinear, plain.weights(linear, 0.01), 5)
+    found = np.fft.irfftn(spectrum, s=shape, axes=axes).ravel()
+    ours = load("integrators", "etdrk4")(0.01).solve(compiled, start, np.array([0.0, 0.05])).states[0, 1]
+    assert np.abs(found - ours).max() <= 1e-12 * np.abs(ours).max()
 
 
 def test_the_flows_added_to_the_registry_are_smooth_and_stay_bounded(parts: ModuleType) -> None:

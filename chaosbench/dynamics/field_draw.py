@@ -9,26 +9,33 @@ from chaosbench.dynamics.field_build import FieldEquations
 from chaosbench.dynamics.field_complex import to_pair
 from chaosbench.dynamics.field_grid import coordinates_of, values_at
 from chaosbench.dynamics.field_rule import FieldRule, Waves
-from chaosbench.expressions.tree import ZERO, Call, Name
+from chaosbench.expressions.tree import ZERO, Call, Expression, Name
 
 
 def draw_fields(equations: FieldEquations, rule: FieldRule, parameters: np.ndarray, stream: np.random.Generator) -> np.ndarray:
     """Return one flat state (D,), not yet projected; parameters (P,)."""
     space, names = equations.space, equations.names
-    values = dict(zip(names.parameters, parameters.tolist(), strict=True))
     trees = []
     for name in names.fields:
         pair = to_pair(rule.profile.get(name, ZERO), {}, f"{equations.label}: initial.profile.{name}")
         trees += [pair.re, pair.im or ZERO][: len(space.parts)]
-    points = coordinates_of(space.shape, space.lengths(values, equations.label))
     state = np.zeros((len(trees), *space.shape))
     if rule.profile:
-        state += values_at(trees, names.coordinates, points, equations.slots, parameters).T.reshape(state.shape)
+        state += _profile(equations, tuple(trees), parameters.tobytes())
     for place, name in enumerate(names.fields):
         if name in rule.waves:
             for part in range(len(space.parts)):
                 state[place * len(space.parts) + part] += _waves(rule.waves[name], space.shape, stream) / np.sqrt(len(space.parts))
     return state.ravel()
+
+
+@lru_cache(maxsize=8)
+def _profile(equations: FieldEquations, trees: tuple[Expression, ...], parameters: bytes) -> np.ndarray:
+    """Return the profiles (fields and parts, *shape): the same for every trajectory of one set of parameters."""
+    numbers, names, space = np.frombuffer(parameters), equations.names, equations.space
+    values = dict(zip(names.parameters, numbers.tolist(), strict=True))
+    points = coordinates_of(space.shape, space.lengths(values, equations.label))
+    return values_at(trees, names.coordinates, points, equations.slots, numbers).T.reshape(len(trees), *space.shape)
 
 
 def _waves(waves: Waves, shape: tuple[int, ...], stream: np.random.Generator) -> np.ndarray:

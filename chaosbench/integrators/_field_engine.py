@@ -1,6 +1,5 @@
 """What carries fields: kernels, tables and memory of one bundle of trajectories, and their states between grid and spectrum."""
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -9,7 +8,7 @@ import numpy as np
 from chaosbench.dynamics.compile import FieldSystem
 from chaosbench.errors import IntegrationError
 from chaosbench.integrators._field_drivers import mirrored, run_kernel
-from chaosbench.integrators._field_tables import Tables, form_of
+from chaosbench.integrators._field_tables import form_of, tables_of
 from chaosbench.integrators._memory import aligned
 from chaosbench.kernels.build import FieldKernels, build_field
 from chaosbench.kernels.field import FUNCTIONS
@@ -36,8 +35,8 @@ def kernels_of(plan: "FieldPlan") -> FieldKernels:
 
 
 @lru_cache(maxsize=64)
-def _tables(plans: "tuple[FieldPlan, ...]", h: float) -> np.ndarray:
-    return Tables(kernels_of(plans[0]).form).filled(plans, h)
+def _tables(plan: "FieldPlan", h: float) -> np.ndarray:
+    return tables_of(kernels_of(plan).form, plan, h)
 
 
 @lru_cache(maxsize=64)
@@ -49,12 +48,11 @@ class FieldEngine:
     """A bundle: the trajectories that share one memory, up to W in one dimension, one in two, each with `columns` tangents.
 
     block (1 + columns, 7 states): see kernels/field_stages.py. grid: of all fields. position (D,): where component d of lane 0 stands in `grid`; in
-    one dimension lane l stands l later. plans: one for all or one a trajectory.
+    one dimension lane l stands l later.
     """
 
-    def __init__(self, plans: "Sequence[FieldPlan]", count: int, columns: int = 0) -> None:
-        plan = plans[0]
-        self.plans = plans
+    def __init__(self, plan: "FieldPlan", count: int, columns: int = 0) -> None:
+        self.plan = plan
         self.count = count
         self.kernels = kernels_of(plan)
         form, frame = self.kernels.form, self.kernels.form.frame
@@ -63,17 +61,14 @@ class FieldEngine:
         self.block = aligned((1 + columns) * len(SLOTS) * form.size).reshape(1 + columns, len(SLOTS) * form.size)
         self.grid = aligned(form.fields * frame.grid)
         self.position, self.mirror = _places(frame, form.fields)
-        rows = np.stack([p.parameters for p in plans])
-        lanes = [min(lane, len(plans) - 1) for lane in range(LANES)]
-        self.parameters = np.ascontiguousarray(rows[lanes].T).ravel() if rows.size else np.zeros(1)
+        self.parameters = np.repeat(plan.parameters, LANES) if plan.parameters.size else np.zeros(1)
         self._work = aligned(form.memory["end"])
         self._last = 1.0
 
     def arrays(self, h: float) -> tuple[np.ndarray, ...]:
         """Return parameters, tables for steps of length h, and working memory."""
         self._last = h
-        plans = tuple(self.plans[min(lane, len(self.plans) - 1)] for lane in range(LANES if len(self.plans) > 1 else 1))
-        return self.parameters, _tables(plans, h), self._work
+        return self.parameters, _tables(self.plan, h), self._work
 
     def begin(self, states: np.ndarray, spectra: np.ndarray | None = None) -> None:
         """Bring states (n, D), n up to the number of trajectories, to the front of the block; from their spectra where there are any."""
@@ -97,7 +92,7 @@ class FieldEngine:
     def _hold(self, row: int, share: float) -> None:
         """Set the means that are held to a share of what they are, and everything behind the state to 0."""
         frame = self.kernels.form.frame
-        for field, mean in enumerate(self.plans[0].held):
+        for field, mean in enumerate(self.plan.held):
             if mean is not None:
                 start = field * frame.places * CELL
                 self.block[row, start : start + self.lanes] = share * mean * frame.number
@@ -119,7 +114,7 @@ class FieldEngine:
 
     def spectra(self, row: int, lane: int) -> np.ndarray:
         """Return the spectra (F, *K) of a row of the block."""
-        form, mask = self.kernels.form, self.plans[0].mask
+        form, mask = self.kernels.form, self.plan.mask
         places, modes = self._modes()
         found = np.zeros((form.fields, mask.size), dtype=np.complex128)
         for field in range(form.fields):
@@ -129,7 +124,7 @@ class FieldEngine:
 
     def _modes(self) -> tuple[np.ndarray, np.ndarray]:
         """Where the kept modes stand in a state, lane 0, and in a flat spectrum."""
-        frame, mask = self.kernels.form.frame, self.plans[0].mask
+        frame, mask = self.kernels.form.frame, self.plan.mask
         rows, columns = np.arange(len(frame.rows))[:, None], np.arange(len(frame.columns))[None]
         if frame.plane:
             places = (rows * frame.groups + columns // LANES) * CELL + columns % LANES

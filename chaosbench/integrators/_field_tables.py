@@ -1,6 +1,5 @@
 """From a plan of fields to what its kernels read: the form that decides the code, and tables of multipliers and weights."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,49 +57,46 @@ def _closed(pairs: list[tuple[int, int]], n: int) -> list[tuple[int, int]]:
     return [(int(f), int(g)) for f, g in np.argwhere(reach)]
 
 
-class Tables:
-    """The tables of a lane or of all lanes, for one form; `filled` writes those of plans with their steps."""
+def tables_of(form: FieldForm, plan: "FieldPlan", h: float) -> np.ndarray:
+    """Return the tables of a plan, as its form orders them, for steps of length h."""
+    return _Tables(form).filled(plan, h)
 
+
+class _Tables:
     def __init__(self, form: FieldForm) -> None:
         self.form = form
+        self.numbers = aligned(form.tables["end", 0])
 
-    def filled(self, plans: "Sequence[FieldPlan]", h: float) -> np.ndarray:
-        """Return the tables of one plan for all lanes, or of one a lane (in one dimension), for steps of length h."""
-        numbers = aligned(self.form.tables["end", 0])
-        for lane, plan in enumerate(plans):
-            self._fill(numbers, plan, slice(None) if len(plans) == 1 else slice(lane, lane + 1))
-            self._weigh(numbers, plan, h, slice(None) if len(plans) == 1 else slice(lane, lane + 1))
-        return numbers
+    def filled(self, plan: "FieldPlan", h: float) -> np.ndarray:
+        self._fill(plan)
+        for name, table in zip(WEIGHTS, weights_of(plan, h), strict=True):
+            for k, (f, g) in enumerate(self.form.coupling):
+                self._put((name, k), "real" if self.form.real else "complex", self._places(table[f, g]))
+        return self.numbers
 
-    def _fill(self, numbers: np.ndarray, plan: "FieldPlan", lanes: slice) -> None:
+    def _fill(self, plan: "FieldPlan") -> None:
         form, number = self.form, self.form.frame.number
         for m, (_, multiplier) in enumerate(plan.inputs):
-            self._put(numbers, ("input", m), form.inputs[m][1], self.places(multiplier) / number, lanes)
+            self._put(("input", m), form.inputs[m][1], self._places(multiplier) / number)
         for o, (_, _, multiplier) in enumerate(plan.outputs):
             share = 1.0 if plan.complex else 0.5
-            self._put(numbers, ("output", o), form.outputs[o][2], self.places(np.where(plan.mask, multiplier, 0.0)) * share, lanes)
+            self._put(("output", o), form.outputs[o][2], self._places(np.where(plan.mask, multiplier, 0.0)) * share)
         if form.forced:
-            constant = np.concatenate([self.places(np.where(plan.mask, row, 0.0)) for row in plan.constant])
-            self._put(numbers, ("constant", 0), "complex", constant, lanes)
-        self._put(numbers, ("mask", 0), "real", self.places(plan.mask.astype(complex)), lanes)
+            constant = np.concatenate([self._places(np.where(plan.mask, row, 0.0)) for row in plan.constant])
+            self._put(("constant", 0), "complex", constant)
+        self._put(("mask", 0), "real", self._places(plan.mask.astype(complex)))
         for c, values in enumerate(plan.coefficients):
-            self._put(numbers, ("coefficient", c), "real", on_lines(form.frame, values).astype(complex), lanes)
+            self._put(("coefficient", c), "real", on_lines(form.frame, values).astype(complex))
 
-    def _weigh(self, numbers: np.ndarray, plan: "FieldPlan", h: float, lanes: slice) -> None:
-        weights = weights_of(plan, h)
-        for name, table in zip(WEIGHTS, weights, strict=True):
-            for k, (f, g) in enumerate(self.form.coupling):
-                self._put(numbers, (name, k), "real" if self.form.real else "complex", self.places(table[f, g]), lanes)
-
-    def _put(self, numbers: np.ndarray, key: tuple[str, int], part: Part, values: np.ndarray, lanes: slice) -> None:
+    def _put(self, key: tuple[str, int], part: Part, values: np.ndarray) -> None:
         """Write values (places, 1 or W) complex; of real and imaginary ones the part that is not 0."""
         start, parts = self.form.tables[key], 2 if part == "complex" else 1
-        target = numbers[start : start + len(values) * parts * LANES].reshape(len(values), parts, LANES)
-        target[:, 0, lanes] = values.imag if part == "imaginary" else values.real
+        target = self.numbers[start : start + len(values) * parts * LANES].reshape(len(values), parts, LANES)
+        target[:, 0] = values.imag if part == "imaginary" else values.real
         if parts == 2:
-            target[:, 1, lanes] = values.imag
+            target[:, 1] = values.imag
 
-    def places(self, spectrum: np.ndarray) -> np.ndarray:
+    def _places(self, spectrum: np.ndarray) -> np.ndarray:
         """Return the numbers (places, W) of a spectrum (*K), in one dimension (places, 1)."""
         frame = self.form.frame
         if not frame.plane:

@@ -69,7 +69,7 @@ class FieldRun(TangentRun):
     """B orbits of a system of fields with K tangents each, see `TangentRun`.
 
     step: of all orbits; None: four times the smallest that their starts ask for, as a mean over long orbits needs no digits of any of them (the
-    first exponent of the Kuramoto-Sivashinsky equation, 22 units long, is 0.0478(3), 0.0485(3), 0.0483(3) and 0.0479(4) at steps of 1/4 to 1/32), but no
+    first exponent of the Kuramoto-Sivashinsky equation, 22 units long: 0.0478(3), 0.0485(3), 0.0483(3), 0.0479(4) at steps of 1/4 to 1/32), but no
     longer than the linear part takes to part first and last column by e^4.
     """
 
@@ -103,7 +103,7 @@ class FieldRun(TangentRun):
         self._carriers: list[Carrier] = []
         spectra = initial.spectra if isinstance(initial, FieldState) else None
         for part in _bundles(system, rows):
-            engine = FieldEngine([plan_at(system, rows[part.start])], len(rows[part]), columns)
+            engine = FieldEngine(plan_at(system, rows[part.start]), len(rows[part]), columns)
             engine.begin(initial.states[part], None if spectra is None else spectra[part])
             weights = _lengths(engine)
             _put_noise(engine, [generator(seed, "tangents", system.definition.identity, b) for b in range(*part.indices(runs))], weights)

@@ -19,7 +19,7 @@ from chaosbench.invariants._transients import time_scale
 
 FULL_SPECTRUM = 64
 STARTS, STARTS_OF_LINES, STARTS_OF_PLANES = 32, 16, 4
-WORK_LIMIT, WORK_OF_MANY, WORK_OF_FIELDS = 2.5e9, 1e9, 2e9  # of a measurement for the registry
+WORK_LIMIT, WORK_OF_MANY, WORK_OF_FIELDS = 2.5e9, 1e9, 1.5e9  # of a measurement for the registry
 _PILOT = 64
 _FEW = 8
 _MANY, _FAR, _ROOM = 12, 4.0, 3

@@ -60,6 +60,6 @@ def vorticity(n: int, viscosity: float, fft: object = np.fft) -> tuple[np.ndarra
 
     def nonlinear(w: np.ndarray) -> np.ndarray:
         u, v, w_x, w_y = (fft.irfft2(factor * w, (n, n)) for factor in (to_u, to_v, to_x, to_y))
-        return -kept * fft.rfft2(u * w_x + v * w_y)
+        return kept * fft.rfft2(-u * w_x - v * w_y)
 
     return -viscosity * square * kept, nonlinear

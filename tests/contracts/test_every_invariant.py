@@ -36,6 +36,10 @@ def subject_of(kind: str) -> tuple[CompiledSystem, float]:
         state, initial = {"x": {}, "y": {}, "s": {"discrete": True}}, {"centre": [1.0, 1.0, 1.0], "spread": [0.2, 0.2, 0.0]}
         equations = {"x": "y", "y": "0.1*y - x + s"}
         return compile_system(system_from(equations, kind="hybrid", events=[switch], state=state, initial=initial, name="relay")), 3200.0
+    if kind == "fields":
+        equations = {"u": "-dx(u*u)/2 - dx(u, 2) - dx(u, 4)"}
+        state, domain = {"u": {"mean": 0.0}}, {"x": {"length": 22, "points": 32}}
+        return compile_system(system_from(equations, kind="fields", state=state, domain=domain, name="field")), 20_000.0
     equations = {"x": "0.2*delay(x, 17)/(1 + delay(x, 17)**10) - 0.1*x"}
     return compile_system(system_from(equations, kind="delays", initial={"history": {"x": "0.5"}, "spread": 0.05}, name="delay")), 100_000.0
 

@@ -99,7 +99,7 @@ def test_tangents_are_the_derivative_of_the_step(name: str) -> None:
     system = shipped(name)
     state = draw_initial(system, seed=3, n=1).states
     tangent = system.projected(state + np.random.default_rng(0).standard_normal(state.shape)) - system.projected(state)
-    engine = FieldEngine([system.plan()], 1, columns=1)
+    engine = FieldEngine(system.plan(), 1, columns=1)
     engine.begin(state)
     engine.begin_tangent(0, tangent)
     h, size = 1 / 64, 1e-6 * float(np.abs(state).max())

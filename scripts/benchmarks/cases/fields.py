@@ -22,11 +22,11 @@ from ..plain_fields import kuramoto_sivashinsky, stepped, vorticity, weights
 TITLE = "Periodic fields, one thread: microseconds a step and trajectory"
 # (name, system, points along each axis, parameters, step, steps, trajectories of ours, those of one SciPy call)
 TASKS = (
-    ("Kuramoto-Sivashinsky, 64 points", "kuramoto_sivashinsky", {"x": 64}, {"L": 22.0}, 0.125, 2000, 64, 64),
-    ("Kuramoto-Sivashinsky, 128 points", "kuramoto_sivashinsky", {"x": 128}, {"L": 60.0}, 0.125, 1000, 64, 64),
+    ("Kuramoto-Sivashinsky, 64 points", "kuramoto_sivashinsky", {"x": 64}, {"L": 22.0}, 0.125, 400, 256, 64),
+    ("Kuramoto-Sivashinsky, 128 points", "kuramoto_sivashinsky", {"x": 128}, {"L": 60.0}, 0.125, 400, 256, 64),
     ("Kuramoto-Sivashinsky, 512 points", "kuramoto_sivashinsky", {"x": 512}, {"L": 200.0}, 0.125, 200, 64, 64),
-    ("two-dimensional turbulence, 128 x 128", "navier_stokes_2d", {"x": 128, "y": 128}, {"nu": 1e-3}, 1 / 512, 64, 1, 4),
-    ("two-dimensional turbulence, 256 x 256", "navier_stokes_2d", {"x": 256, "y": 256}, {"nu": 1e-3}, 1 / 1024, 16, 1, 1),
+    ("two-dimensional turbulence, 128 x 128", "navier_stokes_2d", {"x": 128, "y": 128}, {"nu": 1e-3}, 1 / 512, 128, 1, 1),
+    ("two-dimensional turbulence, 256 x 256", "navier_stokes_2d", {"x": 256, "y": 256}, {"nu": 1e-3}, 1 / 1024, 64, 1, 1),
 )
 
 
