@@ -65,3 +65,9 @@ def test_the_demo_covers_at_least_eight_systems_of_different_kinds() -> None:
     assert any(definition.size is not None for definition in definitions.values())
     assert any(definition.hamiltonian is not None for definition in definitions.values())
     assert any(definition.forcing_period is not None for definition in definitions.values())
+
+
+def test_one_suite_has_a_task_of_every_physical_kind() -> None:
+    definitions = [system(task.system, dict(task.parameters)) for task in read_suite("physical").tasks]
+    assert {definition.kind for definition in definitions} >= {"fields", "hybrid", "stochastic"}
+    assert any(definition.hamiltonian is not None for definition in definitions)
