@@ -267,7 +267,13 @@ def _entropy_bound(statistics: BlockMean) -> Measured:
 def _correlation_dimension(system: CompiledSystem, facts: Facts, period: float, threads: int | None) -> Measured | None:
     """Measure it where there is an attractor of few dimensions, not a piece of the line, and the fit finds a scaling region."""
     dimension = facts.kaplan_yorke_dimension.value
-    if system.definition.noise is not None or facts.regime not in CHAOTIC or system.dimension == 1 or not isinstance(dimension, float) or dimension > _MOST_DIMENSIONS:
+    if (
+        system.definition.noise is not None
+        or facts.regime not in CHAOTIC
+        or system.dimension == 1
+        or not isinstance(dimension, float)
+        or dimension > _MOST_DIMENSIONS
+    ):
         return None
     cloud = points_of_system(
         system, seed=facts.seed, points=_POINTS, duration=None, dt=None, period=period, transient=facts.transient, threads=threads

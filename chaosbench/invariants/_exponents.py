@@ -79,7 +79,10 @@ def measure_exponents(
         system, n=options.starts, seed=seed, purpose="exponents", transient=transient, rtol=_SETTLING, atol=1e-3 * _SETTLING, threads=options.threads
     )
     if options.neighbours is None:
-        options = replace(options, neighbours=not system.tape.smooth and system.definition.noise is None and has_jumps(system, initial, time_scale(system), options.threads))
+        options = replace(
+            options,
+            neighbours=not system.tape.smooth and system.definition.noise is None and has_jumps(system, initial, time_scale(system), options.threads),
+        )
     for nats in _NATS:
         found = _measured(system, initial, seed, error_of, target_error, duration, replace(options, transient=transient, nats=nats), report)
         if system.definition.kind != "flows" or not np.isneginf(found.rates).any():
