@@ -83,8 +83,8 @@ def checked_request(
         raise DatasetError(f"integrator {choice.name} cannot take {definition.name}: {reason}; leave integrator out for one that can")
     if certify and definition.noise is not None:
         raise DatasetError(
-            f"certify: {definition.name} has noise, whose path is drawn on the grid of the steps; no second method has a trust horizon for it; leave it "
-            "out, and compare runs with half the step and one refinement less"
+            f"certify: {definition.name} has noise, whose path is drawn on the grid of the steps; no second method has a trust horizon for it; "
+            "leave it out, and compare runs with half the step and one refinement less"
         )
     if definition.discrete and dt not in (None, 1, 1.0):
         raise DatasetError(f"dt = {dt!r}: a map is sampled once an iteration; leave dt out")
@@ -125,7 +125,7 @@ def transient_periods(system: CompiledSystem) -> int:
 
 
 def default_transient(system: CompiledSystem) -> float:
-    """Return the time to leave out: measured, else 100 periods (with noise 20, maps 1000 iterations); 0 for conservative systems, which have no transient."""
+    """Return the time to leave out: measured, else 100 periods (with noise 20, maps 1000 iterations), 0 for conservative systems."""
     if system.definition.conservative:
         return 0.0
     if system.definition.discrete:

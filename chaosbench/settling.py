@@ -60,7 +60,9 @@ def settle(request: Request, seed: int, purpose: str, first: int, threads: int |
             np.concatenate([draw.history for draw in draws if draw.history is not None]) if draws[0].history is not None else None,
             draws[0].lags,
         )
-        ended, failed = _after_transient(request, settling_noise(drawn, request.system, purpose, attempt, pending + first), request.rows[pending], threads)
+        ended, failed = _after_transient(
+            request, settling_noise(drawn, request.system, purpose, attempt, pending + first), request.rows[pending], threads
+        )
         if settled is None:
             settled = InitialState(ended.states.copy(), None if ended.history is None else ended.history.copy(), ended.lags)
         else:

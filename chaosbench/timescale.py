@@ -25,7 +25,7 @@ def dominant_period(states: np.ndarray, dt: float, *, noisy: bool = False) -> np
     Method: Welch periodogram (Hann windows of T/4, half overlapping), multiplied by frequency, so that what counts is variance per octave and the
     broad low-frequency plateau of chaos does not win over its oscillation; the period is 1 / frequency of the largest value, refined by a parabola.
     Error: about one frequency bin, 4 / (T dt) in frequency. noisy: the largest value is looked for within 20 % of where the mean over such a band is
-    largest, so that not the luckiest of many frequencies wins where no line stands out; exponential memory 1 / theta then has the period 2 pi / theta.
+    largest, so that not the luckiest of many frequencies wins where no line stands out; a memory exp(-theta t) then has the period 2 pi / theta.
     """
     length = max(8, len(states) // 4)
     window = np.hanning(length)[:, None]

@@ -105,7 +105,9 @@ def _solved(request: Request, initial: InitialState, times: np.ndarray, anchor: 
     if anchor == 0:
         return solve(initial, times), initial
     head = solve(initial, times[: anchor + 1])
-    start = head.final if head.final.history is not None else InitialState(head.final.states, noise=head.final.noise)  # doubles alone: what a reader of the sample knows
+    start = (
+        head.final if head.final.history is not None else InitialState(head.final.states, noise=head.final.noise)
+    )  # doubles alone: what a reader of the sample knows
     tail = solve(start, times[anchor:])
     failed = head.status != Status.OK
     tail.states[failed] = np.nan

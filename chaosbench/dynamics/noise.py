@@ -76,7 +76,9 @@ class Noise:
             return
         value = constant_value(self.hurst, scalars, where=f"{label}: hurst")
         if not 0.0 < value < 1.0:
-            raise DefinitionError(f"{label}: hurst is {value}; a Hurst exponent lies between 0 and 1, 0.5 is a Wiener process; correct the parameters")
+            raise DefinitionError(
+                f"{label}: hurst is {value}; a Hurst exponent lies between 0 and 1, 0.5 is a Wiener process; correct the parameters"
+            )
 
 
 def symbol_of(process: Process) -> str:
@@ -128,7 +130,7 @@ def _calculus(data: Mapping[str, Any], discrete: bool, fractional: bool, label: 
         raise DefinitionError(f'{where}: missing; a stochastic differential equation means one of two; write calculus = "ito" or "stratonovich"')
     if data["calculus"] not in CALCULI:
         raise DefinitionError(
-            f"{where}: {data['calculus']!r} is not known; calculi are {', '.join(CALCULI)}{nearest(str(data['calculus']), CALCULI)}; write one of them"
+            f"{where}: {data['calculus']!r} is not known; calculi are {', '.join(CALCULI)}{nearest(str(data['calculus']), CALCULI)}; write one"
         )
     return data["calculus"]
 
@@ -147,7 +149,18 @@ def _processes(data: Mapping[str, Any], read: Equations, symbols: Symbols, label
     if not table:
         raise DefinitionError(f'{label}: diffusion: missing; a stochastic system has at least one coefficient; write [diffusion] with x = "sigma"')
     keys = {state_key(entry): entry for entry in symbols.state}
-    taken = {*keys, *(entry.name for entry in symbols.state), *read.scope.parameters, *symbols.terms, read.scope.size_name, PHASE, "i", "j", "t", "pi"}
+    taken = {
+        *keys,
+        *(entry.name for entry in symbols.state),
+        *read.scope.parameters,
+        *symbols.terms,
+        read.scope.size_name,
+        PHASE,
+        "i",
+        "j",
+        "t",
+        "pi",
+    }
     found = []
     for key, value in table.items():
         where = f"{label}: diffusion.{key}"
@@ -205,5 +218,9 @@ def noise_to_data(noise: Noise, entries: Mapping[str, str], forced: bool) -> dic
     for process in noise.processes:
         parts = {entries[name]: text(tree) for name, tree in process.coefficients.items()}
         table.update(parts if process.own else {process.name: parts})
-    optional = {"calculus": noise.calculus, "time": "discrete" if noise.discrete else "", "hurst": "" if noise.hurst is None else to_text(noise.hurst)}
+    optional = {
+        "calculus": noise.calculus,
+        "time": "discrete" if noise.discrete else "",
+        "hurst": "" if noise.hurst is None else to_text(noise.hurst),
+    }
     return {**{key: value for key, value in optional.items() if value}, "diffusion": table}

@@ -7,7 +7,7 @@ from chaosbench.dynamics.noise import Noise, Process
 from chaosbench.dynamics.parts import StateVariable
 from chaosbench.expressions.latex import symbol
 from chaosbench.expressions.text import to_text
-from chaosbench.expressions.tree import ONE, Binary, Expression, Unary
+from chaosbench.expressions.tree import ONE, Binary, Expression
 
 Show = Callable[[Expression], str]
 
@@ -68,5 +68,5 @@ def _factor(tree: Expression, show: Show) -> str:
     if tree == ONE:
         return ""
     text = show(tree)
-    closed = isinstance(tree, Unary) or (isinstance(tree, Binary) and tree.op in ("add", "sub"))
-    return f"({text}) " if closed else f"{text} "
+    bracket = text.startswith("-") or (isinstance(tree, Binary) and tree.op in ("add", "sub"))
+    return f"({text}) " if bracket else f"{text} "

@@ -37,13 +37,13 @@ def uniform_steps(times: np.ndarray, longest: np.ndarray) -> np.ndarray:
         return np.zeros(len(longest), dtype=np.int64)
     number = np.maximum(np.ceil(spans[:, 0] / longest * (1.0 - 1e-12)), 1.0) * spans.shape[1]
     if number.max() > _MOST:
-        raise IntegrationError(f"{number.max():.3g} steps; fractional noise is drawn for a whole run at once, {_MOST} steps at most; take longer steps")
+        raise IntegrationError(
+            f"{number.max():.3g} steps; fractional noise is drawn for a whole run at once, {_MOST} steps at most; take longer steps"
+        )
     return number.astype(np.int64)
 
 
-def fractional_table(
-    system: "CompiledSystem", request: Request, lane: int, noise: np.ndarray, key: np.ndarray, steps: int, parts: int
-) -> np.ndarray:
+def fractional_table(system: "CompiledSystem", request: Request, lane: int, noise: np.ndarray, key: np.ndarray, steps: int, parts: int) -> np.ndarray:
     """Return the increments (n, M) of a run of `steps` steps of `parts` finest ones each, of the trajectory `lane` of a request."""
     hurst, processes = _hurst_of(system, request.parameters[min(lane, len(request.parameters) - 1)])
     times = request.times[min(lane, len(request.times) - 1)]
@@ -77,9 +77,9 @@ def fractional_noise(hurst: float, count: int, *, key: np.ndarray, stream: int, 
     """Return `count` increments over unit steps of independent fractional Brownian motions (count, processes): variance 1, exact covariances.
 
     Method: the covariances of the increments fill a circulant matrix of twice the next power of two, whose eigenvalues, a Fourier transform, scale
-    the normals of the counter; a second transform gives the increments. Basic arithmetic and our own elementary functions in fixed order: the bits are
-    the same on every machine. The path belongs to its length: a longer run is another one. circle: the whole circle, of `count` increments, a power of two of at least 4:
-    covariances are exact between increments up to half of it apart, around its end as well.
+    the normals of the counter; a second transform gives the increments. Basic arithmetic and our own elementary functions in fixed order: the bits
+    are the same on every machine. The path belongs to its length: a longer run is another one. circle: the whole circle, of `count` increments, a
+    power of two of at least 4: covariances are exact between increments up to half of it apart, around its end as well.
     """
     half = (1 << max(1, math.ceil(math.log2(count)))) // (2 if circle else 1)
     size = 2 * half

@@ -51,7 +51,9 @@ class Stochastic(Integrator):
     def __init__(self, step: float | None = None, refinement: int = 0) -> None:
         self.step = checked_step(step)
         if isinstance(refinement, bool) or int(refinement) != refinement or not 0 <= refinement <= _DEEPEST:
-            raise IntegrationError(f"refinement is {refinement!r}; it must be a whole number from 0 to {_DEEPEST}: the grid is 2^refinement times as fine")
+            raise IntegrationError(
+                f"refinement is {refinement!r}; it must be a whole number from 0 to {_DEEPEST}: the grid is 2^refinement times as fine"
+            )
         self.refinement = int(refinement)
 
     @property
@@ -224,12 +226,12 @@ def _noise_of(initial: InitialState, request: Request, noise: Noise) -> np.ndarr
     found = np.array(initial.noise)
     if found.shape != (request.lanes, 2) or found.dtype != np.uint64:
         raise IntegrationError(
-            f"{label}: initial.noise is {found.dtype} {found.shape}; it must be uint64 ({request.lanes}, 2): stream and finest steps done; leave it None"
+            f"{label}: initial.noise is {found.dtype} {found.shape}; it must be uint64 ({request.lanes}, 2): stream and steps done; leave it None"
         )
     if noise.hurst is not None and found[:, 1].any():
         raise IntegrationError(
-            f"{label}: the run goes on where another ended, but fractional noise depends on all of its past, which is not carried; make one run over all "
-            "times"
+            f"{label}: the run goes on where another ended, but fractional noise depends on all of its past, which is not carried; "
+            "make one run over all times"
         )
     if (found[:, 1] > MOST_STEPS // 2).any():
         raise IntegrationError(f"{label}: initial.noise says {found[:, 1].max()} finest steps are done; a stream has {MOST_STEPS}; take another seed")

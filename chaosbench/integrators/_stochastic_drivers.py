@@ -1,8 +1,8 @@
 """The loops of stochastic methods: increments of the noise from a counter, equal steps between samples; see `_stochastic_steps` for arguments.
 
 key (2,) and stream: of the counter, see `_philox`. clock (1,) uint64: the number of finest steps done, counted on. parts: 2^refinement, the number of
-finest steps in a step. table (n, M): increments of the noise on the finest grid from the start of the run, in the place of Wiener processes, if n > 0; read
-around and around.
+finest steps in a step. table (n, M): increments of the noise on the finest grid from the start of the run, in the place of Wiener processes, if
+n > 0; read around and around.
 """
 
 import math

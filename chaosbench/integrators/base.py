@@ -103,9 +103,10 @@ class Solution:
 class Integrator(ABC):
     """One method. Class attributes describe it; instances hold at most its options, none of which is required.
 
-    order: of convergence in the step (of stochastic methods the strong order for the noise they are made for). adaptive: the step follows rtol and atol. implicit: made for stiff systems, where the stability of explicit
-    methods and not their accuracy would set the step. needs_equations: values of the right-hand side are not enough, so that a system given as a
-    function is refused. reference: more exact and slower than usual work needs, for checking other methods; never chosen unasked.
+    order: of convergence in the step (of stochastic methods the strong order for the noise they are made for). adaptive: the step follows rtol and
+    atol. implicit: made for stiff systems, where the stability of explicit methods and not their accuracy would set the step. needs_equations: values
+    of the right-hand side are not enough, so that a system given as a function is refused. reference: more exact and slower than usual work needs,
+    for checking other methods; never chosen unasked.
     tolerances: rtol and atol where a caller has no wish. conserves: names of what is kept exactly. source: who found it.
     """
 

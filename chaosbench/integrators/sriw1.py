@@ -8,8 +8,8 @@ from chaosbench.integrators._stochastic_steps import SRI
 class Sriw1(Stochastic):
     """Two stages of the drift and four of the noise, without derivatives, for Ito equations.
 
-    Error: strong order 3/2; order 2 without noise. Diagonal noise: every process drives one component, with a coefficient of that component alone, and
-    the scheme is applied component by component. Scalar noise: one process.
+    Error: strong order 3/2; order 2 without noise. Diagonal noise: every process drives one component, with a coefficient of that component alone,
+    and the scheme is applied component by component. Scalar noise: one process.
     """
 
     order = 1.5

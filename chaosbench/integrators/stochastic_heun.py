@@ -14,9 +14,7 @@ class StochasticHeun(Stochastic):
     order = 1.0
     code = HEUN
     form = "stratonovich"
-    source = (
-        "W. Ruemelin, Numerical treatment of stochastic differential equations, SIAM J. Numer. Anal. 19, 604-613 (1982), doi:10.1137/0719041"
-    )
+    source = "W. Ruemelin, Numerical treatment of stochastic differential equations, SIAM J. Numer. Anal. 19, 604-613 (1982), doi:10.1137/0719041"
 
     @classmethod
     def order_for(cls, diffusion: Diffusion) -> float:

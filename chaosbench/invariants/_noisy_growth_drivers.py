@@ -30,8 +30,8 @@ def noisy_growth(
 ) -> int:
     """Carry [x, v_1, ..., v_K] in memory[0] over logs.shape[0] records of per_record * interval steps of length h; return how it ended.
 
-    periods (D,): of angles, wrapped at every orthonormalisation, NaN for others. noise (2,): stream and steps done, counted on. logs (M, K): log growth
-    of each record, NaN after a failure.
+    periods (D,): of angles, wrapped at every orthonormalisation, NaN for others. noise (2,): stream and steps done, counted on. logs (M, K): log
+    growth of each record, NaN after a failure.
     """
     state = memory[0]
     dimension, columns = periods.size, logs.shape[1]

@@ -1,7 +1,7 @@
 """Orbits of a stochastic system with their tangent columns, under one path of the noise each: common noise for all that start near each other.
 
-Tangents follow the derivative of the step of the state. That needs a method whose step needs no corrected drift: SRA1 for additive noise, SRIW1 for Ito
-equations with diagonal or scalar noise, Euler-Maruyama for other Ito equations, Heun for Stratonovich equations and for fractional noise. The
+Tangents follow the derivative of the step of the state. That needs a method whose step needs no corrected drift: SRA1 for additive noise, SRIW1 for
+Ito equations with diagonal or scalar noise, Euler-Maruyama for other Ito equations, Heun for Stratonovich equations and for fractional noise. The
 bias of an exponent is that of a mean under the method: of order h for Euler-Maruyama and Heun, h^2 for the other two (and for Heun where noise is
 additive).
 """
@@ -74,14 +74,18 @@ def noisy_lanes(
     """
     diffusion = system.diffusion
     if diffusion is None or initial.noise is None:
-        raise InvariantError(f"{system.definition.name}: an initial state without streams of noise; a stochastic system needs them (on_attractor makes it)")
+        raise InvariantError(
+            f"{system.definition.name}: an initial state without streams of noise; a stochastic system needs them (on_attractor makes it)"
+        )
     code, h = _method(diffusion), 1.0
     run = NoisyRun.of(system, code, "both", seed, columns=tangents.shape[1])
     words = METHODS[code]
     if not diffusion.noise.discrete:
         h = float(np.min(equal_steps(system, diffusion, initial.states, rows, FRACTION if fraction is None else fraction)))
         if not np.isfinite(h):
-            raise InvariantError(f"{system.definition.name}: drift and noise have no time scale; nothing grows or shrinks; there is no exponent to measure")
+            raise InvariantError(
+                f"{system.definition.name}: drift and noise have no time scale; nothing grows or shrinks; there is no exponent to measure"
+            )
         words += f", step {h:g}"
     lanes = []
     for b, state in enumerate(initial.states):

@@ -30,7 +30,8 @@ def regime_of(definition: SystemDefinition, statistics: BlockMean, *, at_rest: b
     if at_rest:
         return "fixed point"
     if definition.noise is not None:
-        return noisy_regime(positive, statistics.mean[0] < -width[0])
+        driven = definition.forcing_period is not None and not positive and len(statistics.mean) > 1  # the phase has an exponent 0 of its own
+        return noisy_regime(positive, bool(statistics.mean[driven * 1] < -width[driven * 1]))
     if conservative:
         return ("conservative-mixed" if statistics.mixed else "conservative") if positive else "quasi-periodic"
     if positive:
@@ -43,8 +44,8 @@ def regime_of(definition: SystemDefinition, statistics: BlockMean, *, at_rest: b
 def noisy_regime(positive: int, contracting: bool) -> str:
     """Return the regime under common noise: which noise it is, is fixed, and what differs is the start.
 
-    Positive exponents: "chaotic" or "hyperchaotic", starts stay apart on a random strange attractor. All negative: "random fixed point", all starts of a
-    basin end on one orbit that moves with the noise (synchronisation by common noise, a random sink). Largest 0: "neutral", neither.
+    Positive exponents: "chaotic" or "hyperchaotic", starts stay apart on a random strange attractor. All negative: "random fixed point", all starts of
+    a basin end on one orbit that moves with the noise (synchronisation, a random sink). Largest 0: "neutral", neither.
     Source: L. Arnold, Random Dynamical Systems, Springer (1998), doi:10.1007/978-3-662-12878-7.
     """
     if positive:

@@ -15,8 +15,8 @@ from chaosbench.integrators.base import InitialState, Status
 from chaosbench.invariants._carrier import Carrier
 from chaosbench.invariants._hybrid_lane import HybridLane
 from chaosbench.invariants._lane_blocks import LANES, LaneBlock, fits, taylor_order
-from chaosbench.invariants._noisy_lanes import noisy_lanes
 from chaosbench.invariants._lanes import DelayLane, FlowLane, MapLane, SplittingLane
+from chaosbench.invariants._noisy_lanes import noisy_lanes
 from chaosbench.invariants._rounding import two_digits
 from chaosbench.kernels.tableau import Tableau
 from chaosbench.randomness import generator

@@ -289,7 +289,14 @@ def test_compiled_noise_agrees_with_the_readable_evaluation_and_with_torch(name)
     call = ctypes.CFUNCTYPE(None, *[pointer] * 6)(kernels.value)
     for row, state in enumerate(states):
         out = np.full(kernels.out_size, np.nan)
-        buffers = (state.copy(), np.concatenate([compiled.parameter_values, weights[row]]), np.zeros(3), np.zeros(1), np.zeros(kernels.work_size + 1), out)
+        buffers = (
+            state.copy(),
+            np.concatenate([compiled.parameter_values, weights[row]]),
+            np.zeros(3),
+            np.zeros(1),
+            np.zeros(kernels.work_size + 1),
+            out,
+        )
         call(*(buffer.ctypes.data_as(pointer) for buffer in buffers))
         assert np.abs(out[: compiled.dimension] - wanted[row]).max() <= 1e-13 * (1 + np.abs(wanted).max())
     torch = pytest.importorskip("torch")

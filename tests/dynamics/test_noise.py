@@ -96,22 +96,25 @@ def test_equations_are_shown_with_their_noise() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (dict(diffusion={"x": "1"}, calculus=None), 'calculus: missing.*write calculus = "ito"'),
-        (dict(diffusion={"x": "1"}, calculus="itto"), "calculus: 'itto' is not known.*did you mean 'ito'"),
-        (dict(diffusion={}), "diffusion: missing"),
-        (dict(diffusion={"z": "1"}), "diffusion.z: 'z' is no state variable"),
-        (dict(diffusion={"x": {"y": "1"}}), "diffusion.x: is a table under the name of a variable"),
-        (dict(diffusion={"w": {}}), "diffusion.w: drives no variable"),
-        (dict(diffusion={"w": {"z": "1"}}), "diffusion.w.z: unknown key"),
-        (dict(diffusion={"a": {"x": "1"}}), "diffusion.a: 'a' cannot name a process"),
-        (dict(diffusion={"x": "sigmma"}), "diffusion.x: unknown name 'sigmma'"),
-        (dict(diffusion={"x": "delay(x, 1)"}), "diffusion.x: delay"),
-        (dict(diffusion={"x": "1"}, time="discrete"), "calculus: 'ito' is given, but a map has no calculus"),
-        (dict(diffusion={"x": "1"}, time="weekly", calculus=None), "time: 'weekly' is not known"),
-        (dict(diffusion={"x": "1"}, hurst="0.7", calculus=None, time="discrete"), "hurst: is given for a map"),
-        (dict(diffusion={"x": "1"}, hurst="0.7"), "calculus: 'ito' is given, but fractional noise is additive"),
-        (dict(diffusion={"x": "1"}, hurst="1.2", calculus=None), "hurst is 1.2; a Hurst exponent lies between 0 and 1"),
-        (dict(diffusion={"x": "x"}, hurst="0.7", calculus=None), "diffusion.x: depends on x, but with hurst the noise must be additive.*rough paths"),
+        ({"diffusion": {"x": "1"}, "calculus": None}, 'calculus: missing.*write calculus = "ito"'),
+        ({"diffusion": {"x": "1"}, "calculus": "itto"}, "calculus: 'itto' is not known.*did you mean 'ito'"),
+        ({"diffusion": {}}, "diffusion: missing"),
+        ({"diffusion": {"z": "1"}}, "diffusion.z: 'z' is no state variable"),
+        ({"diffusion": {"x": {"y": "1"}}}, "diffusion.x: is a table under the name of a variable"),
+        ({"diffusion": {"w": {}}}, "diffusion.w: drives no variable"),
+        ({"diffusion": {"w": {"z": "1"}}}, "diffusion.w.z: unknown key"),
+        ({"diffusion": {"a": {"x": "1"}}}, "diffusion.a: 'a' cannot name a process"),
+        ({"diffusion": {"x": "sigmma"}}, "diffusion.x: unknown name 'sigmma'"),
+        ({"diffusion": {"x": "delay(x, 1)"}}, "diffusion.x: delay"),
+        ({"diffusion": {"x": "1"}, "time": "discrete"}, "calculus: 'ito' is given, but a map has no calculus"),
+        ({"diffusion": {"x": "1"}, "time": "weekly", "calculus": None}, "time: 'weekly' is not known"),
+        ({"diffusion": {"x": "1"}, "hurst": "0.7", "calculus": None, "time": "discrete"}, "hurst: is given for a map"),
+        ({"diffusion": {"x": "1"}, "hurst": "0.7"}, "calculus: 'ito' is given, but fractional noise is additive"),
+        ({"diffusion": {"x": "1"}, "hurst": "1.2", "calculus": None}, "hurst is 1.2; a Hurst exponent lies between 0 and 1"),
+        (
+            {"diffusion": {"x": "x"}, "hurst": "0.7", "calculus": None},
+            "diffusion.x: depends on x, but with hurst the noise must be.*rough",
+        ),
     ],
 )
 def test_bad_noise_is_refused_with_the_place_and_the_fix(given: dict, message: str) -> None:
@@ -120,7 +123,7 @@ def test_bad_noise_is_refused_with_the_place_and_the_fix(given: dict, message: s
 
 
 def test_noise_outside_its_kind_and_hamiltonians_with_noise_are_refused() -> None:
-    with pytest.raises(DefinitionError, match="diffusion: is given for a system of kind 'flows'.*kind 'stochastic'"):
+    with pytest.raises(DefinitionError, match=r"diffusion: is given for a system of kind 'flows'.*kind 'stochastic'"):
         system_from({"x": "-x"}, diffusion={"x": "1"})
     with pytest.raises(DefinitionError, match="calculus: is given for a system of kind 'maps'"):
         system_from({"x": "-x"}, kind="maps", calculus="ito")

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from chaosbench.dynamics.compile import compile_system
+from chaosbench.dynamics.compile import CompiledSystem, compile_system
 from chaosbench.dynamics.reader import system_from
 from chaosbench.errors import DatasetError, IntegrationError
 from chaosbench.integrators._choice import choose
@@ -22,7 +22,7 @@ def noise(hurst: float, count: int, paths: int) -> np.ndarray:
     return fractional_noise(hurst, count, key=key_of(0, "fractional"), stream=np.uint64(0), processes=paths).T
 
 
-def driven(hurst: float = 0.7) -> "object":
+def driven(hurst: float = 0.7) -> CompiledSystem:
     definition = system_from({"x": "-x"}, kind="stochastic", hurst="H", diffusion={"x": "s"}, parameters={"H": hurst, "s": 1.0}, name="driven")
     return compile_system(definition)
 
@@ -87,7 +87,7 @@ def test_what_cannot_be_done_is_refused_with_the_reason() -> None:
 
 
 def test_data_with_fractional_noise_are_one_run_and_do_not_depend_on_the_batch() -> None:
-    given = dict(n_samples=20, seed=2, dt=0.1, transient=3.0)
+    given = {"n_samples": 20, "seed": 2, "dt": 0.1, "transient": 3.0}
     whole = simulate(driven().definition, n_trajectories=3, **given)["state"].values
     part = simulate(driven().definition, n_trajectories=1, first=2, **given)["state"].values
     assert np.array_equal(whole[2:], part)

@@ -238,27 +238,27 @@ def test_the_choice_follows_the_structure_of_the_noise() -> None:
 def test_bad_input_says_what_to_do() -> None:
     system, times = double_well(), np.array([0.0, 1.0])
     start = InitialState(np.zeros((2, 1)))
-    with pytest.raises(IntegrationError, match="solves flows.*not stochastic; integrators that do: .*sra1"):
+    with pytest.raises(IntegrationError, match=r"solves flows.*not stochastic; integrators that do: .*sra1"):
         load("integrators", "rk4")().solve(system, start, times)
     with pytest.raises(IntegrationError, match="noise is diagonal"):
         solved("sra1", brownian(), 4, paths=1)
     with pytest.raises(IntegrationError, match="seed is -1"):
         choose(system).integrator.solve(system, start, times, seed=-1)
-    with pytest.raises(IntegrationError, match="initial.noise is uint64"):
+    with pytest.raises(IntegrationError, match=r"initial.noise is uint64"):
         choose(system).integrator.solve(system, InitialState(start.states, noise=streams_of("initial", 0, 3)), times)
-    with pytest.raises(IntegrationError, match="refinement is 1.5"):
+    with pytest.raises(IntegrationError, match=r"refinement is 1.5"):
         load("integrators", "sra1")(refinement=1.5)
     flow = compile_system(system_from({"x": "-x"}, name="flow"))
     with pytest.raises(IntegrationError, match="only stochastic systems have noise"):
         choose(flow).integrator.solve(flow, InitialState(start.states, noise=streams_of("initial", 0, 2)), times)
-    with pytest.raises(IntegrationError, match="2\\^32|streams"):
+    with pytest.raises(IntegrationError, match="streams"):
         streams_of("initial", 2**32 - 1, 2)
     assert not np.array_equal(key_of(0, "a"), key_of(0, "b"))
 
 
 @pytest.mark.slow
 def test_the_mean_passage_from_well_to_well_is_that_of_the_quadrature() -> None:
-    """From -1 to 1 at s = 0.7: 14.639 by quadrature (Kramers' formula says 12.3); a grid misses crossings between samples, so the mean is a little long."""
+    """From -1 to 1 at s = 0.7: 14.639 by quadrature (Kramers' formula says 12.3); a grid misses crossings, so the mean is a little long."""
     system, paths = double_well(0.7), 2000
     times = np.arange(0.0, 160.0, 0.01)
     passages = []
