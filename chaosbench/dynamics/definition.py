@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from chaosbench.dynamics.events import Event, event_formulas, events_to_data
+from chaosbench.dynamics.events import Event, check_event_values, event_formulas, events_to_data
 from chaosbench.dynamics.form import form_of
 from chaosbench.dynamics.headline import KINDS
 from chaosbench.dynamics.parts import InitialRule, Known, Parameter, Peer, Source, StateVariable, Variant, scope_of
@@ -217,6 +217,7 @@ class SystemDefinition:
         for name, period in zip(self.components, self.periods, strict=True):
             if period <= 0:
                 raise DefinitionError(f"{self.label}: the period of {name} is {period}; a period is positive; correct the parameters")
+        check_event_values(self.events, self.longest_step, self.scalars, self.label)
         for point in self.initial.points or ():
             if len(point) != self.dimension:
                 rule = "each of initial.points is a full flat state"
