@@ -40,6 +40,8 @@ def tangent_system(system: "CompiledSystem", columns: int) -> FunctionSystem:
     """
     if columns < 1:
         raise IntegrationError(f"columns is {columns}; rule: at least one tangent vector; pass 1 or more")
+    if system.definition.kind == "hybrid":
+        raise IntegrationError(f"{system.definition.name}: is hybrid; torch has no events; measure its exponents with chaosbench.invariants")
     function, dimension = batched_function(system), system.dimension
     _load_derivatives()
 

@@ -11,7 +11,7 @@ from chaosbench.catalogue import MEASURED_SCHEMA, system_files, systems_folder
 from chaosbench.dynamics.headline import KINDS, Headline, read_headline
 from chaosbench.errors import CatalogueError, nearest
 
-KindOption = Annotated[str | None, typer.Option("--kind", metavar="KIND", help="Only systems of this kind: flows, maps or delays.")]
+KindOption = Annotated[str | None, typer.Option("--kind", metavar="KIND", help="Only systems of this kind: flows, maps, delays or hybrid.")]
 TagOption = Annotated[str | None, typer.Option("--tag", metavar="TAG", help="Only systems with this tag.")]
 RegimeOption = Annotated[str | None, typer.Option("--regime", metavar="REGIME", help="Only systems measured to be in this regime, such as chaotic.")]
 DimensionOption = Annotated[str | None, typer.Option("--dimension", metavar="RANGE", help="Only systems of this dimension: 3, 4..10 or 10.. .")]

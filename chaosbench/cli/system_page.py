@@ -13,7 +13,7 @@ from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.dynamics.noise_printing import noise_data, noise_sentence
 from chaosbench.dynamics.parts import Known, Parameter, Peer, Variant
 from chaosbench.dynamics.printing import equation_lines
-from chaosbench.dynamics.reader import read_definition
+from chaosbench.dynamics.reader import definition_to_data, read_definition
 from chaosbench.expressions.latex import latex
 from chaosbench.expressions.text import to_text
 from chaosbench.facts import Facts, facts_to_json, load_facts
@@ -24,7 +24,8 @@ from chaosbench.integrators._choice import choose
 def system_data(definition: SystemDefinition) -> dict[str, Any]:
     """Return everything known of a system as JSON data; "measured" is null when nothing was measured yet."""
     facts, choice = load_facts(definition), choose(compile_system(definition))
-    equations = definition.written or definition.equations
+    still = {entry.name for entry in definition.state if entry.discrete}
+    equations = {name: tree for name, tree in (definition.written or definition.equations).items() if name not in still}
     return {
         "name": definition.name,
         "kind": definition.kind,
@@ -43,6 +44,7 @@ def system_data(definition: SystemDefinition) -> dict[str, Any]:
         "equations": {name: to_text(tree) for name, tree in equations.items()},
         "latex": {name: latex(tree) for name, tree in equations.items()},
         **({} if definition.noise is None else {"noise": noise_data(definition.noise)}),
+        **({"events": definition_to_data(definition)["event"]} if definition.events else {}),
         **exact_data(definition),
         "identity": definition.identity,
         "known": [

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from chaosbench.dynamics.events import Event, event_formulas, events_to_data
+from chaosbench.dynamics.events import Event, check_event_values, event_formulas, events_to_data
 from chaosbench.dynamics.field_rule import FieldRule
 from chaosbench.dynamics.field_space import FieldSpace, field_scope
 from chaosbench.dynamics.form import form_of
@@ -253,6 +253,7 @@ class SystemDefinition:
                 raise DefinitionError(f"{self.label}: the period of {name} is {period}; a period is positive; correct the parameters")
         if self.noise is not None:
             self.noise.check_values(self.scalars, self.label)
+        check_event_values(self.events, self.longest_step, self.scalars, self.label)
         for point in self.initial.points or ():
             if len(point) != self.dimension:
                 rule = "each of initial.points is a full flat state"

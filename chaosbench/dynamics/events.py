@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from chaosbench.dynamics.parts import StateVariable
+from chaosbench.errors import DefinitionError
+from chaosbench.expressions.constants import constant_value
 from chaosbench.expressions.tree import ONE, ZERO, Binary, Call, Expression, Name, to_data
 
 DIRECTIONS = ("rising", "falling", "both")
@@ -32,6 +34,15 @@ class Event:
     reset: Mapping[str, Expression]
     when: Expression | None = None
     rest: Rest | None = None
+
+
+def check_event_values(events: Sequence[Event], longest_step: Expression | None, scalars: Mapping[str, float], label: str) -> None:
+    """Raise DefinitionError where a speed of rest is negative or the longest step not positive at these parameter values."""
+    for event in events:
+        if event.rest is not None and (below := constant_value(event.rest.below, scalars, where=f"{label}: {event.name}.rest.below")) < 0.0:
+            raise DefinitionError(f"{label}: rest.below of {event.name} is {below}; a speed is not negative; correct the parameters")
+    if longest_step is not None and (step := constant_value(longest_step, scalars, where=f"{label}: longest_step")) <= 0.0:
+        raise DefinitionError(f"{label}: longest_step is {step}; a step is positive; correct the parameters")
 
 
 def trees_of(events: Sequence[Event], longest_step: Expression | None) -> list[Expression]:

@@ -130,7 +130,7 @@ def reach(
     size, dimension, fixed = sizes[0], sizes[5], settings[2]
     cuts = 0
     while True:
-        if too_small(clock[_WISH], time):
+        if too_small(min(clock[_WISH], clock[_CAP]), time):
             return FAILED + STEP_UNDERFLOW, 0.0
         if clock[_STEPS] >= max_steps:
             return FAILED + TOO_MANY_STEPS, 0.0

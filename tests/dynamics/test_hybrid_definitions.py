@@ -35,6 +35,7 @@ def ball(**changes: Any):
         ({"when": "t"}, r"event\[0\].when: 't' is not known here"),
         ({"name": "Big Bang"}, r"event\[0\].name: 'Big Bang' is not a name"),
         ({"rest": {"below": "v", "reset": {}}}, r"event\[0\].rest.below: unknown name 'v'"),
+        ({"rest": {"below": "r - 1", "reset": {}}}, r"rest.below of impact is -0.1999.*; a speed is not negative"),
         ({"rest": {"reset": {}}}, r"event\[0\].rest.below: missing"),
         ({"rset": {}}, r"event\[0\].rset: unknown key.*did you mean 'reset'"),
     ],

@@ -50,14 +50,14 @@ def test_a_bouncing_ball_has_the_tangents_of_its_impact_map_and_the_driver_those
     Impact i + 1 is where x + v d - g d^2/2 = A sin(w (t + d)), and v_after = (1 + r) U - r v_before.
     """
     subject = compile_system(system("bouncing_ball"))
-    start, span = InitialState(np.array([[3.0, 0.2, 0.0, 0.0]])), 100.0
+    start, span = InitialState(np.array([[3.0, 0.2, 0.0, 0.0]])), 50.0
     events = EventDriven8().solve(subject, start, np.array([0.0, span]), rtol=1e-13, atol=1e-13).events
     assert not events.kind.any()
     times, before, matrices = events.time, events.state[:, 1], saltation_matrices(subject, 0, events.state)
     table, slope = A * OMEGA * np.cos(OMEGA * times), -A * OMEGA**2 * np.sin(OMEGA * times)
     after = (1 + R) * table - R * before
     dt, dv = 0.6, 0.8
-    for i in range(12):
+    for i in range(len(times) - 1):
         d = times[i + 1] - times[i]
         tangent = np.array([(table[i] - after[i]) * dt, dv + G * dt, 0.0])
         later = -((table[i] - after[i] + G * d) * dt + d * dv) / (before[i + 1] - table[i + 1])
@@ -70,7 +70,7 @@ def test_a_bouncing_ball_has_the_tangents_of_its_impact_map_and_the_driver_those
         vector = matrix @ flight(d) @ vector
     vector = flight(span - times[-1]) @ vector
     grown = TangentRun(subject, start, columns=1, seed=0, rtol=1e-12).advance(1, interval=span)[0, 0, 0]
-    assert grown == pytest.approx(np.log(np.linalg.norm(vector)), abs=1e-5)
+    assert grown == pytest.approx(np.log(np.linalg.norm(vector)), abs=1e-6)
 
 
 @pytest.mark.parametrize(
