@@ -87,8 +87,7 @@ def measure(
         report(0.0, f"{definition.name}: runs or halves of orbits disagree; transient ten times longer")
     facts = _facts(system, trials, extent, seed)
     sure = trials[-1].sound and not _too_rough(definition, trials[-1].first)
-    lasting = definition.kind == "fields" or definition.conservative
-    lasting |= definition.noise is not None and not trials[-1].escaping  # under noise nothing is a transient for ever
+    lasting = definition.conservative or definition.kind == "fields" or (definition.noise is not None and not trials[-1].escaping)  # noise forgets
     if facts.regime not in WITHOUT_ATTRACTOR and not lasting and not (facts.regime in CHAOTIC and sure):
         report(0.85, f"{definition.name}: lifetime")
         lifetime = lifetime_of_chaos(system, seed=seed, period=period, transient=trials[0].transient, threads=threads)

@@ -118,7 +118,7 @@ def _period(system: CompiledSystem) -> float:
 
 
 def transient_periods(system: CompiledSystem) -> int:
-    """Return how many periods a transient lasts: 100, of fields in two dimensions 25, with noise, whose longest memory is what the period is made of, 20."""
+    """Return how many periods a transient lasts: 100, in the plane 25, with noise, whose longest memory is what the period is made of, 20."""
     if system.definition.noise is not None:
         return NOISY_TRANSIENT_PERIODS
     return _OF_PLANES if isinstance(system, FieldSystem) and system.plane else TRANSIENT_PERIODS

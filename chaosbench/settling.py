@@ -82,11 +82,11 @@ def settle(request: Request, seed: int, purpose: str, first: int, threads: int |
 def _after_transient(request: Request, drawn: InitialState, rows: np.ndarray, threads: int | None) -> tuple[InitialState, np.ndarray]:
     if request.transient <= 0 or one_run(request.system):
         return drawn, np.zeros(len(rows), dtype=bool)
-    reached, failed = drawn, np.zeros(len(rows), dtype=bool)
+    reached, failed, rows = drawn, np.zeros(len(rows), dtype=bool), np.ascontiguousarray(rows)
     for start, end in pairwise(_marks(request)):
         span = np.array([0.0, end - start])
         solution = request.integrator.solve(
-            request.system, reached, span, parameters=np.ascontiguousarray(rows), seed=request.seed, rtol=request.rtol, atol=request.atol, threads=threads
+            request.system, reached, span, parameters=rows, seed=request.seed, rtol=request.rtol, atol=request.atol, threads=threads
         )
         reached, failed = solution.final, failed | (solution.status != Status.OK)
     return reached, failed

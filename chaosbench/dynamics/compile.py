@@ -9,10 +9,10 @@ import numpy as np
 
 from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.dynamics.diffusion import Diffusion, diffusion_of
-from chaosbench.dynamics.jumps import Jumps
 from chaosbench.dynamics.field_build import FieldEquations, field_equations
 from chaosbench.dynamics.field_numpy import FieldQuantity, project, rates_of, tangents_of
 from chaosbench.dynamics.field_plan import FieldPlan
+from chaosbench.dynamics.jumps import Jumps
 from chaosbench.dynamics.splitting import halves_of
 from chaosbench.errors import DefinitionError
 from chaosbench.expressions.differentiate import tangent_tape

@@ -6,9 +6,9 @@ from typing import Any
 from chaosbench.dynamics.builder import build_definition
 from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.dynamics.events import Event
-from chaosbench.dynamics.noise import noise_to_data
 from chaosbench.dynamics.field_builder import field_data
 from chaosbench.dynamics.field_rule import FieldRule
+from chaosbench.dynamics.noise import noise_to_data
 from chaosbench.dynamics.parts import Known, Parameter, Peer, StateVariable, Variant
 from chaosbench.dynamics.symbols import PHASE, state_key
 from chaosbench.errors import DefinitionError
