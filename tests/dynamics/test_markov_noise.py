@@ -14,7 +14,8 @@ from chaosbench.integrators.base import InitialState
 
 
 @pytest.mark.parametrize(
-    ("hurst", "terms", "error"), [(0.7, 3, 0.25), (0.7, 5, 0.0145), (0.7, 10, 3.8e-6), (0.3, 3, 0.084), (0.3, 5, 0.0068), (0.3, 10, 1.7e-3), (0.3, 20, 2.1e-4)]
+    ("hurst", "terms", "error"),
+    [(0.7, 3, 0.25), (0.7, 5, 0.0145), (0.7, 10, 3.8e-6), (0.3, 3, 0.084), (0.3, 5, 0.0068), (0.3, 10, 1.7e-3), (0.3, 20, 2.1e-4)],
 )
 def test_the_error_falls_with_the_number_of_terms(hurst: float, terms: int, error: float) -> None:
     """Numbers computed apart from this code, to the digits that were kept."""
