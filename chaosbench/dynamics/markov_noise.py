@@ -25,7 +25,7 @@ _LEAST, _MOST = 2, 40
 def markov_approximation(definition: SystemDefinition, terms: int = 10, horizon: float = 10.0) -> SystemDefinition:
     """Return a system with ordinary noise whose first variables move as those of `definition` with its fractional noise, approximately.
 
-    terms: K, Ornstein-Uhlenbeck variables for each process; below 10 the variance is wrong by up to a factor of 4. horizon: T, the time over which the
+    terms: K, Ornstein-Uhlenbeck variables for each process; below 10 the variance may be wrong by a factor of 4. horizon: T, the time over which the
     weights are the best, from a start at which all of them are 0. The Hurst exponent is taken at the definition's parameters.
     Error: see `squared_error`. Raises DefinitionError where the noise is not fractional or has one process a cell.
     """

@@ -40,7 +40,7 @@ def uniform_steps(times: np.ndarray, longest: np.ndarray) -> np.ndarray:
         raise IntegrationError(
             f"{number.max():.3g} steps; fractional noise is drawn for a whole run at once, {_MOST} steps at most; take longer steps"
         )
-    return number.astype(np.int64)
+    return np.asarray(number, dtype=np.int64)
 
 
 def fractional_table(system: "CompiledSystem", request: Request, lane: int, noise: np.ndarray, key: np.ndarray, steps: int, parts: int) -> np.ndarray:

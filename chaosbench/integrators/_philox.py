@@ -6,6 +6,7 @@ doi:10.1145/2063384.2063405. Normals: G. E. P. Box, M. E. Muller, Ann. Math. Sta
 
 import hashlib
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ MOST_STREAMS, MOST_STEPS = 2**32, 2**40
 
 
 @driver
-def philox(c0: int, c1: int, c2: int, c3: int, k0: int, k1: int) -> tuple[int, int, int, int]:
+def philox(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> tuple[Any, Any, Any, Any]:
     """Return the four words of counter (c0, c1, c2, c3) under key (k0, k1); all are uint64 that hold 32 bits."""
     for _ in range(10):
         p0, p1 = _MULTIPLIER_0 * c0, _MULTIPLIER_1 * c2

@@ -159,15 +159,15 @@ def step(code: int, addresses: np.ndarray, h: float, shift: float, groups: np.nd
     A map (code MAP) is f(x) + B(x) w.
     """
     if code == EULER:
-        return _euler(addresses, h, shift, groups, memory)
+        return int(_euler(addresses, h, shift, groups, memory))
     if code == MILSTEIN:
-        return _milstein(addresses, h, shift, groups, memory)
+        return int(_milstein(addresses, h, shift, groups, memory))
     if code == HEUN:
-        return _heun(addresses, h, shift, groups, memory)
+        return int(_heun(addresses, h, shift, groups, memory))
     if code == SRA:
-        return _sra(addresses, h, groups, memory)
+        return int(_sra(addresses, h, groups, memory))
     if code == SRI:
-        return _sri(addresses, h, shift, groups, process_of, memory)
+        return int(_sri(addresses, h, shift, groups, process_of, memory))
     u, result, k1, b1 = memory[0], memory[1], memory[2], memory[5]
     _drift(addresses, 0.0, groups, u, k1, memory)
     _noise(addresses, u, memory[14], 1.0, groups.shape[1], b1, memory)

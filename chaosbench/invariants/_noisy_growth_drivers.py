@@ -43,7 +43,7 @@ def noisy_growth(
         for _ in range(per_record):
             ended = advance(code, addresses, 0.0, groups, process_of, key, noise[0], clock, 1, table, h, interval, memory, counts, stop)
             if ended != OK:
-                return ended
+                return int(ended)
             orthonormalise_columns(state, dimension, scratch, ones, triangle)
             wrap(state, periods)
             for k in range(columns):

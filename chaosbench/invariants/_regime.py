@@ -44,8 +44,8 @@ def regime_of(definition: SystemDefinition, statistics: BlockMean, *, at_rest: b
 def noisy_regime(positive: int, contracting: bool) -> str:
     """Return the regime under common noise: which noise it is, is fixed, and what differs is the start.
 
-    Positive exponents: "chaotic" or "hyperchaotic", starts stay apart on a random strange attractor. All negative: "random fixed point", all starts of
-    a basin end on one orbit that moves with the noise (synchronisation, a random sink). Largest 0: "neutral", neither.
+    Positive exponents: "chaotic" or "hyperchaotic", starts stay apart on a random strange attractor. All negative: "random fixed point", all starts
+    of a basin end on one orbit that moves with the noise (synchronisation, a random sink). Largest 0: "neutral", neither.
     Source: L. Arnold, Random Dynamical Systems, Springer (1998), doi:10.1007/978-3-662-12878-7.
     """
     if positive:
