@@ -32,10 +32,10 @@ def subject_of(kind: str) -> tuple[CompiledSystem, float]:
         noisy = system_from({"x": "1 - 1.4*x**2 + y", "y": "0.3*x"}, kind="stochastic", time="discrete", diffusion={"x": "0.005"}, name="noisy map")
         return compile_system(noisy), 16_000.0
     if kind == "hybrid":
-        switch = {"name": "switch", "guard": "-s*x - 1", "direction": "rising", "reset": {"s": "-s"}}
-        state, initial = {"x": {}, "y": {}, "s": {"discrete": True}}, {"centre": [1.0, 1.0, 1.0], "spread": [0.2, 0.2, 0.0]}
-        equations = {"x": "y", "y": "0.1*y - x + s"}
-        return compile_system(system_from(equations, kind="hybrid", events=[switch], state=state, initial=initial, name="relay")), 3200.0
+        impact = {"name": "impact", "guard": "x", "direction": "rising", "reset": {"v": "-0.8*v"}}
+        equations, initial = {"x": "v", "v": "cos(2.8*t) - x"}, {"centre": [-0.5, 0.0], "spread": [0.1, 0.3]}
+        wall = system_from(equations, kind="hybrid", events=[impact], forcing_period="2*pi/2.8", initial=initial, name="wall")
+        return compile_system(wall), 8000.0
     if kind == "fields":
         equations = {"u": "-dx(u*u)/2 - dx(u, 2) - dx(u, 4)"}
         state, domain = {"u": {"mean": 0.0}}, {"x": {"length": 22, "points": 32}}

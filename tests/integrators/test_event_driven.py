@@ -184,14 +184,6 @@ def test_a_guard_that_jumps_over_0_is_no_event():
     assert solve(compiled({"x": "1"}, [event]), [0.25], [0.0, 10.0]).events.time == pytest.approx(0.25 + np.arange(10), abs=1e-12)
 
 
-def test_a_guard_that_is_no_number_ends_its_trajectory_alone():
-    event = {"name": "edge", "guard": "sqrt(x)", "direction": "falling", "reset": {}}
-    solution = solve(compiled({"x": "-1"}, [event]), [[0.5], [4.0]], [0.0, 1.0])
-    assert list(solution.status) == [Status.STEP_UNDERFLOW, Status.OK]
-    assert np.isnan(solution.states[0, 1]).all()
-    assert solution.states[1, 1] == pytest.approx([3.0], abs=1e-12)
-
-
 def test_every_trajectory_has_its_own_parameters():
     solution = solve(ball(), [[0.5, 0.0], [0.5, 0.0]], [0.0, 2.0], parameters=np.array([[0.8], [0.5]]))
     assert solution.states[:, -1, 0] == pytest.approx([0.3, 0.0], abs=1e-12)

@@ -49,7 +49,7 @@ def test_a_bouncing_ball_has_the_tangents_of_its_impact_map_and_the_driver_those
 
     Impact i + 1 is where x + v d - g d^2/2 = A sin(w (t + d)), and v_after = (1 + r) U - r v_before.
     """
-    subject = compile_system(system("bouncing_ball"))
+    subject = compile_system(system("bouncing_ball", {"r": R}))
     start, span = InitialState(np.array([[3.0, 0.2, 0.0, 0.0]])), 50.0
     events = EventDriven8().solve(subject, start, np.array([0.0, span]), rtol=1e-13, atol=1e-13).events
     assert not events.kind.any()
