@@ -3,6 +3,7 @@
 import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
+from chaosbench.dynamics.compile import FieldSystem
 from chaosbench.dynamics.foreign import BatchedSystem, FunctionSystem
 from chaosbench.dynamics.functions import function_system
 from chaosbench.errors import IntegrationError, NotInstalledError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def batched_function(system: "CompiledSystem") -> RightHandSide:
     """Return f(states (B, D), parameters (P,) or (B, P)) -> (B, D): the tape of a definition, or the system's own torch function.
 
-    Raises IntegrationError for a function that is not torch's.
+    Raises IntegrationError for a function that is not torch's, and for fields.
     """
     if isinstance(system, BatchedSystem):
         function = system.function
@@ -29,6 +30,9 @@ def batched_function(system: "CompiledSystem") -> RightHandSide:
     if isinstance(system, FunctionSystem):
         name = system.definition.name
         raise IntegrationError(f"{name}: a function compiled by Numba; torch cannot call it; use an explicit integrator of the catalogue")
+    if isinstance(system, FieldSystem):
+        name = system.definition.name
+        raise IntegrationError(f"{name}: fields have no torch function, their tape is that of one grid point; use an integrator that takes fields")
     return torch_function(system.tape)
 
 

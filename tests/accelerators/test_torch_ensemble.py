@@ -352,3 +352,9 @@ load("integrators", "tsit5")().solve(function_system(still, dimension=2), Initia
 assert "torch" not in sys.modules and "chaosbench.accelerators" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_fields_have_no_torch_function() -> None:
+    front = system_from({"u": "dx(u, 2)"}, kind="fields", domain={"x": {"length": 1, "points": 16}})
+    with pytest.raises(IntegrationError, match="fields have no torch function"):
+        batched_function(compile_system(front))
