@@ -63,6 +63,29 @@ def test_the_eight_comes_back_with_its_energy_and_floquet_phases() -> None:
     assert np.abs(np.abs(np.linalg.eigvals(monodromy)) - 1).max() < 1e-3  # eight of the twelve are 1, in pairs, which split like a root of the error
 
 
+def test_the_pythagorean_problem_ends_as_it_is_known_to() -> None:
+    """Masses 3, 4 and 5 at rest opposite to the sides of their length: the closest passage, then an escape of the lightest (Szebehely, Peters 1967)."""
+    kinetic = " + ".join(f"(px_{k}**2 + py_{k}**2)/(2*{mass})" for k, mass in ((1, 3), (2, 4), (3, 5)))
+    pairs = ((1, 2, 12), (1, 3, 15), (2, 3, 20))
+    potential = " - ".join(f"{product}/sqrt((x_{a} - x_{b})**2 + (y_{a} - y_{b})**2)" for a, b, product in pairs)
+    names = [f"{letter}_{k}" for letter in ("x", "y", "px", "py") for k in (1, 2, 3)]
+    compiled = compile_system(system_from(hamiltonian=f"{kinetic} - {potential}", state=names, name="pythagoras"))
+    start = np.array([1.0, -2.0, 1.0, 3.0, -1.0, -1.0, *np.zeros(6)])
+    times = np.concatenate([[0.0], np.linspace(15.82, 15.84, 20001), np.linspace(75.0, 80.0, 51)])
+    states = solved("taylor", compiled, start, times)
+    distance = {(a, b): np.hypot(states[:, a - 1] - states[:, b - 1], states[:, a + 2] - states[:, b + 2]) for a, b, _ in pairs}
+    passage = distance[2, 3][1:20002]
+    assert passage.min() == pytest.approx(4e-4, abs=5e-5)
+    assert times[1 + passage.argmin()] == pytest.approx(15.8299, abs=1e-4)
+    late = times > 74.0
+    assert distance[2, 3][late].max() < 2.0, "the heavier two stay a double star"
+    assert (np.diff(distance[1, 2][late]) > 0).mean() > 0.6
+    assert distance[1, 2][-1] > 12.0, "and the lightest leaves"
+    energy = quantity(compiled, "H", states)
+    assert energy[0] == pytest.approx(-12 / 5 - 15 / 4 - 20 / 3)
+    assert np.abs(energy[late] / energy[0] - 1).max() < 1e-9
+
+
 @pytest.mark.parametrize(("name", "links"), [("double_pendulum", 2), ("triple_pendulum", 3)])
 def test_small_swings_of_a_pendulum_chain_have_the_roots_of_laguerre(name: str, links: int) -> None:
     compiled = compile_system(system(name))
