@@ -19,7 +19,7 @@ def stored(name: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def everything() -> dict[str, dict[str, Any]]:
-    return {name: stored(name) for name in system_files()}
+    return {name: stored(name) for name in system_files() if (systems_folder() / "measured" / f"{name}.json").is_file()}
 
 
 def test_json_is_an_array_of_everything_measured(cli: Cli, everything: dict[str, dict[str, Any]]) -> None:

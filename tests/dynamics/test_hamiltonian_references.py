@@ -64,7 +64,7 @@ def test_the_eight_comes_back_with_its_energy_and_floquet_phases() -> None:
 
 
 def test_the_pythagorean_problem_ends_as_it_is_known_to() -> None:
-    """Masses 3, 4 and 5 at rest opposite to the sides of their length: the closest passage, then an escape of the lightest (Szebehely, Peters 1967)."""
+    """Masses 3, 4 and 5 at rest opposite to the sides of their length: the closest passage, then an escape of the lightest (Szebehely 1967)."""
     kinetic = " + ".join(f"(px_{k}**2 + py_{k}**2)/(2*{mass})" for k, mass in ((1, 3), (2, 4), (3, 5)))
     pairs = ((1, 2, 12), (1, 3, 15), (2, 3, 20))
     potential = " - ".join(f"{product}/sqrt((x_{a} - x_{b})**2 + (y_{a} - y_{b})**2)" for a, b, product in pairs)
