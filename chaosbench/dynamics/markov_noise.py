@@ -2,8 +2,9 @@
 
 B(t) = 1/Gamma(H + 1/2) int_0^t (t - s)^(H - 1/2) dW(s), the fractional Brownian motion of type II, is replaced by sum_k w_k Y_k with
 dY_k = -g_k Y_k dt + dW and rates g_k = 2^(k - (K + 1)/2). The weights make the mean of int_0^T (sum_k w_k Y_k - B)^2 dt least: A w = b with
-A_kl = T/(g_k + g_l) + (exp(-(g_k + g_l) T) - 1)/(g_k + g_l)^2, b_k = T g_k^-a P(a, g_k T) - a g_k^(-a-1) P(a + 1, g_k T), a = H + 1/2, P the regularised
-lower incomplete gamma function. Type II has the variance t^(2H)/(2H Gamma(a)^2), not t^(2H), and its increments become stationary only in time.
+A_kl = T/(g_k + g_l) + (exp(-(g_k + g_l) T) - 1)/(g_k + g_l)^2, b_k = T g_k^-a P(a, g_k T) - a g_k^(-a-1) P(a + 1, g_k T), a = H + 1/2, P the
+regularised lower incomplete gamma function. Type II has the variance t^(2H)/(2H Gamma(a)^2), not t^(2H), and its increments become stationary only
+in time.
 
 Source: R. Daems, M. Opper, G. Crevecoeur, T. Birdal, Variational inference for SDEs driven by fractional noise, ICLR (2024), arXiv:2310.12975.
 """
