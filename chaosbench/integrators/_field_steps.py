@@ -22,7 +22,7 @@ from chaosbench.kernels.fourier import LANES
 if TYPE_CHECKING:
     from chaosbench.dynamics.compile import CompiledSystem
 
-_GROWTH, _ACCURACY, _STRETCH = 1.0 / 64.0, 1e-6, 1.0
+_GROWTH, ACCURACY, _STRETCH = 1.0 / 64.0, 1e-6, 1.0
 _REST = 1e-16  # of the square of a state: a way of less than 1e-8 of it is none
 _LONGEST = 1024.0  # units of time; sampling intervals are shorter
 _ITERATIONS, _SETTLING = 12, 4
@@ -37,12 +37,12 @@ def longest_field_steps(request: Request, step: float | None) -> np.ndarray:
     return steps_from_states(request.system, request.states, rows)
 
 
-def steps_from_states(system: "CompiledSystem", states: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+def steps_from_states(system: "CompiledSystem", states: np.ndarray, parameters: np.ndarray, accuracy: float = ACCURACY) -> np.ndarray:
     """Return the step (B,) that each state (B, D) with its parameters (B, P) asks for by the rule of this module."""
     steps = np.empty(len(states))
     for bundle in _alike(system, parameters, [b""] * len(states)):
         plan = plan_at(system, parameters[bundle[0]])
-        steps[list(bundle)] = _chosen(FieldEngine(plan, len(bundle), columns=1), states[list(bundle)])
+        steps[list(bundle)] = _chosen(FieldEngine(plan, len(bundle), columns=1), states[list(bundle)], accuracy)
     return steps
 
 
@@ -73,17 +73,17 @@ def _alike(system: "CompiledSystem", rows: np.ndarray, marks: Sequence[bytes]) -
     return found
 
 
-def _chosen(engine: FieldEngine, states: np.ndarray) -> np.ndarray:
+def _chosen(engine: FieldEngine, states: np.ndarray, accuracy: float) -> np.ndarray:
     """Return the steps (n,) of some states (n, D)."""
     engine.begin(states)
     fastest = _fastest_growth(engine)
-    h = min(_LONGEST, _power_of_two(_GROWTH / fastest)) if fastest > 0.0 else _LONGEST
+    h = min(_LONGEST, _power_of_two(_GROWTH * (accuracy / ACCURACY) ** 0.25 / fastest)) if fastest > 0.0 else _LONGEST
     steps = np.full(len(states), h)
     waiting = np.ones(len(states), dtype=bool)
     for _ in range(_HALVINGS):
         steps[waiting] = h
         errors, growths = _errors(engine, h), _growths(engine, h)
-        fine = (errors <= _ACCURACY) & (growths <= _STRETCH ** (_ITERATIONS - _SETTLING))  # false where anything is NaN
+        fine = (errors <= accuracy) & (growths <= _STRETCH ** (_ITERATIONS - _SETTLING))  # false where anything is NaN
         waiting &= ~fine[: len(states)]
         if not waiting.any():
             break
