@@ -13,7 +13,7 @@ def time_scale(system: CompiledSystem) -> float:
 
 
 def transient_of(system: CompiledSystem, period: float) -> float:
-    """Return 100 periods, fewer with noise, which forgets sooner, and for fields in the plane; 1000 iterations for maps; 0 for conservative systems."""
+    """Return 100 periods, with noise, which forgets, and for fields in the plane fewer; 1000 iterations for maps; 0 for conservative systems."""
     if system.definition.conservative:
         return 0.0
     return float(MAP_TRANSIENT) if system.definition.discrete else two_digits(transient_periods(system) * period)
