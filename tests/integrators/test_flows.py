@@ -11,7 +11,8 @@ from chaosbench.dynamics.reader import system_from
 from chaosbench.integrators._request import checked
 from chaosbench.integrators.base import InitialState, Integrator, Solution, Status
 
-METHODS = {name: load("integrators", name) for name in names("integrators") if hasattr(load("integrators", name), "tableau")}
+PAIRS = {name: load("integrators", name) for name in names("integrators") if hasattr(load("integrators", name), "tableau")}
+METHODS = {name: method for name, method in PAIRS.items() if "flows" in method.kinds}
 MODULUS = 0.51
 
 
