@@ -12,7 +12,7 @@ from chaosbench.dynamics.field_complex import Pair, complex_constant, to_pair
 from chaosbench.dynamics.field_grid import coordinates_of, values_at
 from chaosbench.dynamics.field_operator import Spectrum
 from chaosbench.dynamics.field_plan import FieldPlan
-from chaosbench.dynamics.field_space import FieldSpace
+from chaosbench.dynamics.field_space import FieldSpace, next_smooth
 from chaosbench.dynamics.field_split import GRID, INPUT, Combination, FieldForm, take_apart
 from chaosbench.errors import DefinitionError
 from chaosbench.expressions.scope import ParameterSlot, Scope
@@ -142,7 +142,7 @@ class FieldEquations:
                 rule = f"the linearly unstable modes reach to {needed} and the modes kept must reach {MARGIN:g} times as far"
                 raise DefinitionError(
                     f"{self.label}: domain.{name}.points: {points} points keep {kept} modes ({self.dealias} rule); rule: {rule}; "
-                    f"take at least {int(np.ceil(points * MARGIN * needed / max(kept, 1)))} points, or a shorter domain"
+                    f"take at least {next_smooth(int(np.ceil(points * MARGIN * needed / max(kept, 1))))} points, or a shorter domain"
                 )
 
 

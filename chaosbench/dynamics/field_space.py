@@ -137,10 +137,11 @@ def _checked_points(value: Any, where: str) -> int:
             rest //= factor
     if rest != 1 or count % 2:
         rule = "an even number of grid points with no prime factor but 2, 3 and 5"
-        raise DefinitionError(f"{where}: {count} is not allowed; rule: {rule}; take {_next_smooth(count)}")
+        raise DefinitionError(f"{where}: {count} is not allowed; rule: {rule}; take {next_smooth(count)}")
     return count
 
 
-def _next_smooth(count: int) -> int:
+def next_smooth(count: int) -> int:
+    """Return the least number of grid points that is allowed and at least `count`."""
     smooth: list[int] = [2 ** (1 + two) * 3**three * 5**five for two in range(20) for three in range(12) for five in range(9)]
     return min(number for number in smooth if number >= count)

@@ -193,7 +193,7 @@ def test_too_few_modes_for_what_grows_are_refused() -> None:
     text = LINE.replace("- dx(u, 4)", "- dx(u, 2) - dx(u, 4)")
     assert compiled(made(text)).plan().mask.sum() == 8
     with pytest.raises(
-        DefinitionError, match=r"24 points keep 7 modes \(2/3 rule\); rule: the linearly unstable modes reach to 6 .* take at least 42"
+        DefinitionError, match=r"24 points keep 7 modes \(2/3 rule\); rule: the linearly unstable modes reach to 6 .* take at least 48"
     ):
         compiled(made(text).with_parameters({"L": 40.0})).plan()
 
