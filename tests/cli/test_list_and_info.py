@@ -93,7 +93,7 @@ def test_regime_dimension_and_exponent_choose_among_systems(cli: Cli) -> None:
         (["atlas", "henonn"], "unknown system 'henonn'; did you mean 'henon'?"),
         (["atlas", "--json", "--csv"], "give at most one of the two"),
         (["list", "systms"], "did you mean 'systems'?"),
-        (["list", "--kind", "map"], "; did you mean 'maps'?"),
+        (["list", "--kind", "map"], "choose from flows, maps, delays, fields, stochastic, hybrid; did you mean 'maps'?"),
         (["list", "--tag", "conservativ"], "did you mean 'conservative'?"),
         (["list", "metrics", "--tag", "conservative"], "--tag choose among systems"),
         (["info", "henonn"], "unknown system 'henonn'; did you mean 'henon'?"),

@@ -13,7 +13,7 @@ from chaosbench.initial import draw_initial
 from chaosbench.integrators._choice import supporting
 from chaosbench.integrators.base import Status
 
-CONTINUOUS = {name: path for name, path in system_files().items() if path.parent.name in ("flows", "delays")}
+CONTINUOUS = {name: path for name, path in system_files().items() if path.parent.name in ("flows", "delays", "hybrid")}
 
 
 @pytest.mark.parametrize(
