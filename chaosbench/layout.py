@@ -1,5 +1,7 @@
 """How states lie in a dataset: a row of components, or for fields a grid, which can be flattened again."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import xarray as xr
 
@@ -23,6 +25,44 @@ def layout_of(system: CompiledSystem) -> tuple[tuple[str, ...], tuple[int, ...],
     places = {axis.name: np.arange(axis.points) * (length / axis.points) for axis, length in zip(space.axes, lengths, strict=True)}
     dimensions = ("field", *(axis.name for axis in reversed(space.axes)))
     return dimensions, system.shape, {"field": np.array(names, dtype=object), **places}
+
+
+@dataclass(frozen=True)
+class Sites:
+    """The places of the components of a chain or a grid, fields first. homogeneous: the same rule at every site, seen from there."""
+
+    fields: int
+    shape: tuple[int, ...]
+    periodic: bool
+    homogeneous: bool
+
+
+def sites_of(system: CompiledSystem) -> Sites | None:
+    """Return where the components of `system` lie, or None where they are no values on a chain or grid.
+
+    A chain is a system whose every variable is indexed and no angle. A complex field counts as two. Homogeneous is what moves with its state: the
+    right-hand side (without noise) of a random state shifted by one site is the shifted right-hand side.
+    """
+    definition = system.definition
+    if isinstance(system, FieldSystem):
+        return Sites(system.shape[0], system.shape[1:], True, _moves_along(system, system.shape))
+    lengths = {variable.length for variable in definition.scope.variables}
+    if definition.size is None or lengths != {definition.size[1]} or not np.isnan(definition.periods).all():
+        return None
+    shape = (len(definition.state), definition.size[1])
+    periodic = definition.boundary == "periodic"
+    return Sites(shape[0], shape[1:], periodic, periodic and not definition.lags and _moves_along(system, shape))
+
+
+def _moves_along(system: CompiledSystem, shape: tuple[int, ...]) -> bool:
+    states = np.random.default_rng(0).uniform(0.1, 0.9, (1, system.dimension))
+    states = system.projected(states) if isinstance(system, FieldSystem) else states
+    rates = system.value(states)
+    for axis in range(2, 1 + len(shape)):
+        moved, expected = (np.roll(values.reshape(1, *shape), 1, axis).reshape(1, -1) for values in (states, rates))
+        if not np.allclose(system.value(moved), expected, rtol=1e-9, atol=1e-9 * float(np.abs(rates).max())):
+            return False
+    return True
 
 
 def flat_states(dataset: xr.Dataset) -> tuple[np.ndarray, tuple[str, ...], np.ndarray]:

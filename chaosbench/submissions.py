@@ -14,14 +14,14 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from chaosbench.errors import ForecasterError, nearest
-from chaosbench.forecasters.base import Budget, Forecaster, Problem, Training
+from chaosbench.forecasters.base import Budget, Forecaster, Geometry, Problem, Training
 from chaosbench.wire import WireError, receive, send
 
 SCHEMA = 1
@@ -121,6 +121,7 @@ class SubmittedForecaster(Forecaster):
     def unsupported(self, problem: Problem) -> str | None:
         """Ask the submission whether it takes `problem`."""
         fields = {name: getattr(problem, name) for name in ("dimension", "dt", "context", "horizon", "training_samples", "device")}
+        fields["geometry"] = _plain(problem.geometry)
         return self._call("unsupported", fields, [], self.forecast_deadline)[0].get("reason")
 
     def fit(self, training: Training, *, seed: int, device: str = "cpu", budget: Budget | None = None) -> None:
@@ -128,7 +129,8 @@ class SubmittedForecaster(Forecaster):
         validation = training.validation
         arrays = [np.asarray(states, dtype=np.float64) for states in training.states]
         held_out = [np.asarray(states, dtype=np.float64) for states in validation.states] if validation is not None else []
-        header = {"dt": training.dt, "n_training": len(arrays), "seed": seed, "device": device, "seconds": budget.seconds if budget else None}
+        header: dict[str, Any] = {"dt": training.dt, "n_training": len(arrays), "geometry": _plain(training.geometry)}
+        header |= {"seed": seed, "device": device, "seconds": budget.seconds if budget else None}
         self._call("fit", header, [*arrays, *held_out], self.fit_deadline)
 
     def forecast(
@@ -224,6 +226,10 @@ def entrant_class(
             super().__init__(submission, fit_deadline=fit_deadline, forecast_deadline=forecast_deadline)
 
     return Submitted
+
+
+def _plain(geometry: Geometry | None) -> dict[str, Any] | None:
+    return None if geometry is None else asdict(geometry)
 
 
 def _folder_hash(root: Path) -> str:

@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
+from chaosbench.dynamics.compile import compile_system
 from chaosbench.errors import TaskError
-from chaosbench.forecasters.base import Problem, Training
+from chaosbench.forecasters.base import Geometry, Problem, Training
+from chaosbench.layout import Sites, sites_of
 from chaosbench.metrics.base import Answer, Scales
 from chaosbench.observations import observe
 from chaosbench.plans import Plan, plan
@@ -123,7 +125,8 @@ def prepare(spec: TaskSpec, suite: Suite, progress: Progress | None = None, *, c
     report(0.0, f"{spec.label}: training data")
     each = spec.training_samples // spec.training_trajectories
     raw, _ = observe(planned, "training", spec.training_trajectories, each, cache=cache)
-    mean, deviation = raw.mean(axis=(0, 1)), raw.std(axis=(0, 1))
+    places = None if spec.view else sites_of(compile_system(planned.definition))
+    mean, deviation = _statistics(raw, places)
     still = np.flatnonzero(deviation <= 1e-12 * (1.0 + np.abs(mean)))
     if still.size:
         raise TaskError(f"task {spec.label!r}: observed component {int(still[0])} does not vary in the training data; leave it out with view = [...]")
@@ -132,13 +135,14 @@ def prepare(spec: TaskSpec, suite: Suite, progress: Progress | None = None, *, c
     starts, _ = observe(planned, "windows", spec.windows, spec.context, tight=True, cache=cache)
     free, _ = observe(planned, "climate", spec.climate_runs, spec.context, cache=cache) if spec.climate_runs else (starts[:0], None)
     training, validation, contexts, climate = ((states - mean) / deviation for states in (raw, held_out, starts, free))
+    geometry = None if places is None else Geometry(places.fields, places.shape, places.periodic, places.homogeneous)
     distances = cKDTree(training.reshape(-1, len(mean))).query(contexts[:, -1])[0]
     prepared = Prepared(
         plan=planned,
-        training=Training(states=list(training), dt=planned.dt, validation=Training(states=list(validation), dt=planned.dt)),
+        training=Training(list(training), planned.dt, validation=Training(list(validation), planned.dt), geometry=geometry),
         contexts=contexts,
         climate_contexts=climate,
-        problem=Problem(len(mean), planned.dt, spec.context, planned.horizon, each * spec.training_trajectories),
+        problem=Problem(len(mean), planned.dt, spec.context, planned.horizon, each * spec.training_trajectories, geometry=geometry),
         scales=Scales(planned.dt, planned.period, planned.lyapunov_time, np.array(planned.spectrum), np.ones(len(mean))),
         limit=np.maximum(LIMIT, LIMIT_OVER_TRAINING * np.abs(training).max(axis=(0, 1))),
         nearest=float(distances.min()),
@@ -151,6 +155,15 @@ def prepare(spec: TaskSpec, suite: Suite, progress: Progress | None = None, *, c
     _check_metrics(prepared)
     report(1.0, f"{spec.label}: ready")
     return prepared
+
+
+def _statistics(states: np.ndarray, places: Sites | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and standard deviation (D,) of `states` (n, T, D); over all sites where those are alike, so that scaling leaves them alike."""
+    if places is None or not places.homogeneous:
+        return states.mean(axis=(0, 1)), states.std(axis=(0, 1))
+    by_site = states.reshape(-1, places.fields, int(np.prod(places.shape))).transpose(0, 2, 1)
+    mean, deviation = by_site.mean(axis=(0, 1)), by_site.std(axis=(0, 1))
+    return np.repeat(mean, by_site.shape[1]), np.repeat(deviation, by_site.shape[1])
 
 
 def _check_continues(spec: TaskSpec, again: np.ndarray, contexts: np.ndarray) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chaosbench.forecasters.base import Budget, Problem, Training
+from chaosbench.forecasters.base import Budget, Geometry, Problem, Training
 from chaosbench.wire import WireError, receive, send
 
 _FOREVER = 86_400.0
@@ -41,17 +41,22 @@ def serve(folder: str, entry: str) -> None:
 def _answer(forecaster: Any, header: dict[str, Any], arrays: list[np.ndarray]) -> tuple[dict[str, Any], list[np.ndarray]]:
     call = header.pop("call")
     if call == "unsupported":
+        header["geometry"] = _geometry(header["geometry"])
         return {"reason": forecaster.unsupported(Problem(**header))}, []
     if call == "fit":
         count = header["n_training"]
         held_out = Training(arrays[count:], header["dt"]) if len(arrays) > count else None
-        training = Training(arrays[:count], header["dt"], validation=held_out)
+        training = Training(arrays[:count], header["dt"], validation=held_out, geometry=_geometry(header["geometry"]))
         forecaster.fit(training, seed=header["seed"], device=header["device"], budget=Budget(seconds=header["seconds"]))
         return {}, []
     returned = forecaster.forecast(arrays[0], header["horizon"], n_samples=header["n_samples"], seed=header["seed"])
     if not isinstance(returned, np.ndarray) or returned.dtype.kind not in "fi":
         raise TypeError(f"forecast returned {type(returned).__name__}; a NumPy array of floats (W, S, H, D) is needed")
     return {}, [returned]
+
+
+def _geometry(data: dict[str, Any] | None) -> Geometry | None:
+    return None if data is None else Geometry(**{**data, "sites": tuple(data["sites"])})
 
 
 if __name__ == "__main__":

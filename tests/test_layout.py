@@ -8,7 +8,7 @@ from chaosbench.cli.subjects import read_subject
 from chaosbench.dynamics.compile import compile_system
 from chaosbench.dynamics.reader import system
 from chaosbench.invariants.base import Samples
-from chaosbench.layout import flat_states
+from chaosbench.layout import Sites, flat_states, sites_of
 from chaosbench.store import open_dataset, write
 from chaosbench.trajectories import simulate
 
@@ -50,3 +50,18 @@ def test_integrals_of_fields_are_followed() -> None:
 
 def test_a_picture_in_shades_is_light_below_and_dark_above() -> None:
     assert shades(np.array([[0.0, 1.0], [np.nan, 0.5]]), columns=2, rows=2) == " █\n ▒"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("lorenz96", Sites(1, (40,), periodic=True, homogeneous=True)),
+        ("kuramoto_sivashinsky", Sites(1, (64,), periodic=True, homogeneous=True)),
+        ("complex_ginzburg_landau", Sites(2, (192,), periodic=True, homogeneous=True)),
+        ("kolmogorov_flow", Sites(1, (64, 64), periodic=True, homogeneous=False)),  # its force depends on y
+        ("lorenz63", None),
+        ("kuramoto", None),  # angles
+    ],
+)
+def test_chains_and_grids_are_known_and_so_is_whether_their_sites_are_alike(name: str, expected: Sites | None) -> None:
+    assert sites_of(compile_system(system(name))) == expected

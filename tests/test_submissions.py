@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import struct
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 
 from chaosbench.catalogue import data_folder
 from chaosbench.errors import ForecasterError
-from chaosbench.forecasters.base import Training
+from chaosbench.forecasters.base import Geometry, Training
 from chaosbench.submission_check import check_submission, toy_series
 from chaosbench.submissions import SubmittedForecaster, entrant_class, read_submission
 from chaosbench.wire import WireError, receive, send
@@ -67,6 +69,16 @@ def test_a_submission_answers_as_it_would_in_process(folder: Path) -> None:
     answer = forecaster.forecast(context, 7)
     forecaster.close()
     np.testing.assert_array_equal(answer, np.repeat(context[:, None, -1:, :], 7, axis=2))
+
+
+def test_a_submission_learns_where_its_components_lie(folder: Path) -> None:
+    told = "self.seen = repr(training.geometry)"
+    forecaster = rewrite(folder, fit=told, forecast="raise ValueError(self.seen)")
+    training, context = toy_training()
+    geometry = Geometry(1, (context.shape[2],), periodic=False, homogeneous=False)
+    forecaster.fit(replace(training, geometry=geometry), seed=0)
+    with pytest.raises(ForecasterError, match=re.escape(repr(geometry))):
+        forecaster.forecast(context, 7)
 
 
 def test_what_it_prints_does_not_disturb_the_answers(folder: Path) -> None:

@@ -10,6 +10,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -18,8 +19,25 @@ from chaosbench.dynamics.autonomous import AutonomousMap
 
 
 @dataclass(frozen=True)
+class Geometry:
+    """Where the components of a lattice or field lie: component = field * (number of sites) + site, sites in row-major order.
+
+    fields: quantities at every site. sites: (N,) of a chain or (ny, nx) of a plane. periodic: whether the last site of an axis is a neighbour of its
+    first; otherwise what lies outside is 0 in the system's own units. homogeneous: all sites follow the same rule and are scaled alike.
+    """
+
+    fields: int
+    sites: tuple[int, ...]
+    periodic: bool = True
+    homogeneous: bool = True
+
+
+@dataclass(frozen=True)
 class Problem:
-    """What a forecaster may know before it is fitted: D, sampling interval, context length, horizon, training length, device."""
+    """What a forecaster may know before it is fitted: D, sampling interval, context length, horizon, training length, device, geometry.
+
+    geometry: None where components have no places, or where only some of them are seen.
+    """
 
     dimension: int
     dt: float
@@ -27,6 +45,7 @@ class Problem:
     horizon: int
     training_samples: int
     device: str = "cpu"
+    geometry: Geometry | None = None
 
 
 @dataclass(frozen=True)
@@ -34,7 +53,7 @@ class Training:
     """Training data: `states` a list of trajectories (T_n, D), standardised; sampled every `dt` (or at `times`, one array a trajectory).
 
     observed: None or a list of (T_n, D) masks; parameters: None or (n, P). validation: None or data of the same form from other
-    initial conditions, for early stopping and selection only.
+    initial conditions, for early stopping and selection only. geometry: as in `Problem`.
     """
 
     states: Sequence[np.ndarray]
@@ -43,6 +62,7 @@ class Training:
     observed: Sequence[np.ndarray] | None = None
     parameters: np.ndarray | None = None
     validation: "Training | None" = None
+    geometry: Geometry | None = None
 
 
 @dataclass(frozen=True)
@@ -50,12 +70,31 @@ class Budget:
     """How much a fit may spend: `seconds` is where training loops stop on their own; None means the forecaster's own limit.
 
     Stopping on a clock is not reproducible, so forecasters stop on their epoch count and treat `seconds` as a guard that is reported.
-    progress: called with (fraction done, sentence).
+    progress: called with (fraction done, sentence). folder: where a training loop keeps its state, so that an interrupted fit of the same data,
+    options and seed goes on where it stopped, with the weights an undisturbed one would have had; None keeps nothing.
     """
 
     seconds: float | None = None
     trials: int = 1
     progress: Callable[[float, str], None] | None = None
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class Range:
+    """A numeric option that tuning may choose: between `low` and `high`, on a logarithmic scale if `log`, whole numbers if `whole`."""
+
+    low: float
+    high: float
+    log: bool = False
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An option that tuning may choose among `options` (texts, numbers, None)."""
+
+    options: tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -73,7 +112,7 @@ class Forecaster(ABC):
     """One forecasting method.
 
     probabilistic: whether samples differ. rollout: "recurrent" (carries a state), "windowed" (re-reads its last inputs at each step),
-    or "direct" (whole horizon at once). deterministic: whether `seed` changes the fit.
+    or "direct" (whole horizon at once). deterministic: whether `seed` changes the fit. space: which options tuning may choose, and among what.
     """
 
     probabilistic: ClassVar[bool] = False
@@ -81,6 +120,7 @@ class Forecaster(ABC):
     deterministic: ClassVar[bool] = True
     version: ClassVar[str] = "1"
     source: ClassVar[str]
+    space: ClassVar[Mapping[str, Range | Choice]] = {}
 
     def unsupported(self, problem: Problem) -> str | None:
         """Return the reason why this forecaster cannot take `problem`, or None."""
