@@ -164,13 +164,13 @@ def test_floors_are_scores_of_truth_against_independent_truth() -> None:
 
 def test_alike_sites_are_scaled_alike_and_their_places_are_told() -> None:
     spec = TaskSpec("lorenz96", training_samples=200, context=5, horizon=0.1, windows=2, dt=0.05, climate_runs=0)
-    prepared = prepare(spec, _suite(spec, metrics=("nrmse@1",)))
+    prepared = prepare(spec, _suite(spec, metrics=("valid_prediction_time",)))
     assert prepared.problem.geometry == prepared.training.geometry == Geometry(1, (40,), periodic=True, homogeneous=True)
     states = np.concatenate(prepared.training.states)
     assert states.mean() == pytest.approx(0.0, abs=1e-12)
     assert states.std() == pytest.approx(1.0, abs=1e-12)
     assert np.abs(states.mean(axis=0)).max() > 1e-3  # each site keeps its own deviation from the mean of all
-    assert prepare(replace(spec, view=("x0", "x1")), _suite(spec, metrics=("nrmse@1",))).problem.geometry is None
+    assert prepare(replace(spec, view=("x0", "x1")), _suite(spec, metrics=("valid_prediction_time",))).problem.geometry is None
 
 
 def test_a_view_shows_only_its_components() -> None:
