@@ -21,7 +21,8 @@ class TorchMap(FeedbackMap):
     def roll(self, context: np.ndarray, horizon: int) -> np.ndarray:
         """Return the continuation (W, H, D) of `context` (W, C, D)."""
         with torch.inference_mode(), one_thread():
-            batches = [self._tensor(context)] if self._loop.rowwise else self._tensor(context).split(1)
+            rows = self._tensor(context)
+            batches = [rows] if self._loop.rowwise else [rows[n : n + 1] for n in range(len(rows))]
             return np.concatenate([_to_numpy(advance(self._loop, self._loop.start(batch), horizon)[1]) for batch in batches])
 
     def start(self, context: np.ndarray) -> np.ndarray:
