@@ -1,5 +1,8 @@
 """The one training loop of the torch forecasters: segments, input noise, AdamW, learning-rate schedule, selection by valid prediction time.
 
+A second stage, if the recipe asks for it, trains on predictions fed back for some steps. A training whose budget names a folder keeps its whole state
+there at every evaluation and, interrupted, goes on to the very weights an undisturbed one reaches.
+
 Reproducible: the number of updates is fixed, every random number comes from a generator of its own purpose, torch's global generator is never
 touched, and the loop runs on one thread. On one device the same data and seed give the same weights, bit for bit. Initial weights are drawn on the
 CPU, so they are equal on all devices; segments and noise are drawn on the device, so two kinds of device follow different, equally random paths.
@@ -9,19 +12,23 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from chaosbench.errors import ForecasterError
+from chaosbench.forecasters._checkpoints import load, place_of, save
 from chaosbench.forecasters._segments import Segments
 from chaosbench.forecasters._torch_loop import TorchLoop, one_thread
 from chaosbench.forecasters._valid_time import Windows, valid_steps
 from chaosbench.forecasters.base import Budget
 from chaosbench.randomness import generator
 
+_FORMAT = 1  # of kept states
 _SETTLED = 0.75  # share of the updates after which a cosine schedule has nearly stopped
 
 
@@ -43,6 +50,10 @@ class Trainable(nn.Module, ABC):
     def closed_loop(self) -> TorchLoop:
         """Return the closed loop of the present weights, as a copy in float64."""
 
+    def unrolled_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss of predicting `targets` (B, K, D), which follow `inputs` (B, C, D), with every prediction fed back as the next input."""
+        raise ForecasterError(f"{type(self).__name__} cannot train on its own predictions; leave `unrolled` at 0")
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -50,7 +61,8 @@ class Recipe:
 
     schedule: "cosine" falls to 0 over all updates, "plateau" halves whenever the objective has not improved at an evaluation; both after a linear
     warm-up. noise: standard deviation added to inputs, in standard deviations of the data. evaluations: how often the objective is computed.
-    patience: evaluations without improvement after which training stops; None never stops early.
+    patience: evaluations without improvement after which training stops; None never stops early. unrolled: steps of predictions fed back on which
+    the last `unrolled_share` of the updates train instead of on segments; 0 trains on segments alone.
     """
 
     updates: int
@@ -65,6 +77,8 @@ class Recipe:
     noise: float = 0.0
     evaluations: int = 8
     patience: int | None = None
+    unrolled: int = 0
+    unrolled_share: float = 0.25
 
 
 @dataclass(frozen=True)
@@ -103,15 +117,14 @@ def train(
 
 
 class _Run:
-    """One training in progress."""
+    """One training in progress. What `_state` returns is all that its future depends on."""
 
     def __init__(self, model: Trainable, states: Sequence[np.ndarray], windows: Windows | None, recipe: Recipe, seed: int, budget: Budget) -> None:
         self._parameters = list(model.parameters())
         device, dtype = self._parameters[0].device, self._parameters[0].dtype
-        self._model, self._windows, self._recipe, self._budget = model, windows, recipe, budget
+        self._model, self._windows, self._recipe, self._budget, self._device = model, windows, recipe, budget, device
         self._segments = Segments(states, length=recipe.segment, carried=recipe.carried, device=device, dtype=dtype)
-        self._draws = torch_generator(seed, "segments", device)
-        self._noise = torch_generator(seed, "input noise", device)
+        self._streams = {purpose: torch_generator(seed, purpose, device) for purpose in ("segments", "input noise")}
         self._optimiser = torch.optim.AdamW(
             [{"params": group, "factor": factor, "weight_decay": recipe.weight_decay * decays} for group, factor, decays in model.groups()],
             fused=True,
@@ -120,49 +133,75 @@ class _Run:
         self._rate = recipe.learning_rate
         self._history: list[tuple[int, float, float]] = []
         self._best = (0, (False, -math.inf), self._weights())
-        self._waited = 0
+        self._made, self._waited = 0, 0
+        self._row: Tensor | None = None  # the run of segments being read, at segment _place with the state _carried
+        self._carried: Tensor | None = None
+        self._place = 0
+        self._stopped: Literal["planned", "patience", "budget", "diverged"] | None = None
+        self._file: Path | None = None
+        if budget.folder is not None:
+            facts = {"format": _FORMAT, "recipe": asdict(recipe), "seed": seed, "model": type(model).__qualname__, "torch": torch.__version__}
+            self._file = place_of(budget.folder, states, model.state_dict(), {**facts, "device": device.type})
+            self._resume(load(self._file, device))
 
     def finish(self) -> TrainingReport:
         """Train until something says stop, then put the best weights in place."""
         deadline = math.inf if self._budget.seconds is None else time.monotonic() + self._budget.seconds
-        made, stopped = 0, None
-        while stopped is None:
-            run = self._segments.draw(self._recipe.batch, self._draws)
-            state = None
-            for n in range(self._segments.carried):
-                loss, state = self._update(run, n, state, made)
-                made += 1
-                late = time.monotonic() > deadline
-                if made in self._marks or late:
-                    stopped = self._evaluate(made, float(loss)) or ("budget" if late else None)
-                if stopped is not None:
-                    break
+        while self._stopped is None:
+            loss = self._update()
+            self._made += 1
+            late = time.monotonic() > deadline
+            if self._made in self._marks or late:
+                self._stopped = self._evaluate(float(loss)) or ("budget" if late else None)
+                if self._file is not None and self._stopped != "budget":  # a later fit may have more time
+                    save(self._file, self._state())
         update, (_, objective), weights = self._best
+        if self._stopped == "diverged" and update == 0:
+            raise ForecasterError(
+                f"the training diverged before its first evaluation at update {self._made}; lower learning_rate = {self._recipe.learning_rate:g}"
+            )
         self._model.load_state_dict(weights)
         valid = math.nan if self._windows is None else objective
-        return TrainingReport(made, self._recipe.updates, stopped, update, valid, tuple(self._history))
+        return TrainingReport(self._made, self._recipe.updates, self._stopped, update, valid, tuple(self._history))
 
-    def _update(self, run: Tensor, n: int, state: Tensor | None, made: int) -> tuple[Tensor, Tensor]:
+    def _update(self) -> Tensor:
+        """Make one update and return its loss."""
         recipe = self._recipe
-        begin, end = n * recipe.segment, (n + 1) * recipe.segment
-        inputs, targets = run[:, begin:end], run[:, begin + 1 : end + 1]
-        if recipe.noise > 0.0:
-            noise = torch.randn(inputs.shape, generator=self._noise, dtype=inputs.dtype, device=inputs.device)
-            inputs = torch.add(inputs, noise, alpha=recipe.noise)
-        rate = self._rate * min(1.0, (made + 1) / max(1, recipe.warm_up))
-        if recipe.schedule == "cosine":
-            rate *= 0.5 * (1.0 + math.cos(math.pi * made / recipe.updates))
         for group in self._optimiser.param_groups:
-            group["lr"] = rate * group["factor"]
+            group["lr"] = self._rate_now() * group["factor"]
         self._optimiser.zero_grad()
-        loss, state = self._model.segment_loss(inputs, targets, state)
+        unrolling = recipe.unrolled > 0 and self._made >= (1.0 - recipe.unrolled_share) * recipe.updates
+        loss = self._unrolled_loss() if unrolling else self._segment_loss()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self._parameters, recipe.clip, foreach=True)
         self._optimiser.step()
-        return loss.detach(), state.detach()
+        return loss.detach()
 
-    def _evaluate(self, made: int, loss: float) -> Literal["planned", "patience", "diverged"] | None:
-        weights = self._weights()
+    def _rate_now(self) -> float:
+        rate = self._rate * min(1.0, (self._made + 1) / max(1, self._recipe.warm_up))
+        return rate * 0.5 * (1.0 + math.cos(math.pi * self._made / self._recipe.updates)) if self._recipe.schedule == "cosine" else rate
+
+    def _segment_loss(self) -> Tensor:
+        if self._row is None or self._place == self._segments.carried:
+            self._row, self._place, self._carried = self._segments.draw(self._recipe.batch, self._streams["segments"]), 0, None
+        begin, end = self._place * self._recipe.segment, (self._place + 1) * self._recipe.segment
+        loss, state = self._model.segment_loss(self._noisy(self._row[:, begin:end]), self._row[:, begin + 1 : end + 1], self._carried)
+        self._carried, self._place = state.detach(), self._place + 1
+        return loss
+
+    def _unrolled_loss(self) -> Tensor:
+        row = self._segments.draw(self._recipe.batch, self._streams["segments"])
+        reads = min(self._recipe.segment, max(1, row.shape[1] - self._recipe.unrolled))
+        return self._model.unrolled_loss(self._noisy(row[:, :reads]), row[:, reads : reads + self._recipe.unrolled])
+
+    def _noisy(self, inputs: Tensor) -> Tensor:
+        if self._recipe.noise <= 0.0:
+            return inputs
+        noise = torch.randn(inputs.shape, generator=self._streams["input noise"], dtype=inputs.dtype, device=inputs.device)
+        return torch.add(inputs, noise, alpha=self._recipe.noise)
+
+    def _evaluate(self, loss: float) -> Literal["planned", "patience", "diverged"] | None:
+        made, weights = self._made, self._weights()
         if not (math.isfinite(loss) and all(bool(torch.isfinite(values).all()) for values in weights.values())):
             self._history.append((made, loss, 0.0))
             return "diverged"
@@ -177,9 +216,8 @@ class _Run:
             if self._recipe.schedule == "plateau":
                 self._rate *= 0.5
         if self._budget.progress is not None:
-            self._budget.progress(
-                made / self._recipe.updates, f"update {made} of {self._recipe.updates}: loss {loss:.3g}, valid for {objective:.1f} samples"
-            )
+            sentence = f"update {made} of {self._recipe.updates}: loss {loss:.3g}, valid for {objective:.1f} samples"
+            self._budget.progress(made / self._recipe.updates, sentence)
         if made >= self._recipe.updates:
             return "planned"
         patience = self._recipe.patience
@@ -187,3 +225,20 @@ class _Run:
 
     def _weights(self) -> dict[str, Tensor]:
         return {name: values.detach().clone() for name, values in self._model.state_dict().items()}
+
+    def _state(self) -> dict[str, Any]:
+        streams = {purpose: stream.get_state() for purpose, stream in self._streams.items()}
+        numbers = {"made": self._made, "waited": self._waited, "rate": self._rate, "place": self._place, "stopped": self._stopped}
+        kept = {"weights": self._weights(), "optimiser": self._optimiser.state_dict(), "streams": streams, "best": self._best}
+        return {**numbers, **kept, "history": self._history, "row": self._row, "carried": self._carried}
+
+    def _resume(self, state: dict[str, Any] | None) -> None:
+        if state is None:
+            return
+        self._made, self._waited, self._rate = state["made"], state["waited"], state["rate"]
+        self._place, self._row, self._carried = state["place"], state["row"], state["carried"]
+        self._stopped, self._best, self._history = state["stopped"], state["best"], state["history"]
+        self._model.load_state_dict(state["weights"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        for purpose, stream in self._streams.items():
+            stream.set_state(state["streams"][purpose].cpu())

@@ -1,6 +1,8 @@
 """The shared training loop: which samples it reads, what it selects by, when it stops, and that the same seed gives the same bits."""
 
 import math
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,6 +47,7 @@ class Scalar(Trainable):
         super().__init__()
         self.factor = nn.Parameter(torch.tensor([start]))
         self.states: list[Tensor | None] = []
+        self.unrolled: list[tuple[int, int]] = []
 
     def groups(self) -> list[tuple[list[nn.Parameter], float, bool]]:
         return [([self.factor], 1.0, True)]
@@ -55,6 +58,11 @@ class Scalar(Trainable):
 
     def closed_loop(self) -> Growth:
         return Growth(self.factor)
+
+    def unrolled_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        self.unrolled.append((inputs.shape[1], targets.shape[1]))
+        powers = self.factor ** torch.arange(1, targets.shape[1] + 1)
+        return (inputs[:, -1:] * powers[:, None] - targets).square().mean()
 
 
 class Scaler(TorchForecaster):
@@ -200,6 +208,74 @@ def test_a_diverged_training_keeps_the_last_finite_weights() -> None:
     report = finished(model, recipe(updates=80))
     assert (report.stopped, report.updates, report.best_update) == ("diverged", 20, 10)
     assert torch.isfinite(model.factor).all()
+
+
+def test_a_training_that_diverges_at_once_is_an_error() -> None:
+    with pytest.raises(ForecasterError, match=r"diverged before its first evaluation at update 10; lower learning_rate = 0\.1"):
+        finished(Scalar(math.nan), recipe(updates=80))
+
+
+class StopError(Exception):
+    """Stands for Ctrl-C or a lost machine."""
+
+
+def interrupting(after: int) -> Budget:
+    """Return a budget whose progress interrupts the training at its evaluation number `after`."""
+    told: list[str] = []
+
+    def progress(done: float, sentence: str) -> None:
+        told.append(sentence)
+        if len(told) == after:
+            raise StopError
+
+    return Budget(progress=progress)
+
+
+@pytest.mark.parametrize("after", [2, 5])  # in the middle of a row (update 15 of rows of 2), and at the end of one
+@pytest.mark.parametrize("schedule", ["cosine", "plateau"])
+def test_an_interrupted_training_goes_on_to_the_weights_of_an_undisturbed_one(tmp_path: Path, after: int, schedule: str) -> None:
+    settings = recipe(updates=60, noise=0.1, schedule=schedule, unrolled=3)
+    windows = cut_windows(decays(), CPU)
+    whole, model = Scalar(0.5), Scalar(0.5)
+    expected = finished(whole, settings, windows=windows)
+    with pytest.raises(StopError):
+        finished(model, settings, windows=windows, budget=replace(interrupting(after), folder=tmp_path))
+    again = Scalar(0.5)
+    told: list[float] = []
+    report = finished(again, settings, windows=windows, budget=Budget(progress=lambda done, _: told.append(done), folder=tmp_path))
+    assert torch.equal(again.factor, whole.factor)
+    assert report == expected
+    assert len(told) == 8 - (after - 1)  # the evaluation that was interrupted had not been kept
+    assert [path.suffix for path in tmp_path.iterdir()] == [".pt"]
+
+
+def test_another_seed_recipe_or_start_finds_nothing_kept(tmp_path: Path) -> None:
+    finished(Scalar(0.5), recipe(noise=0.1), budget=Budget(folder=tmp_path))
+    for start, settings, seed in ((0.5, recipe(noise=0.1), 1), (0.5, recipe(noise=0.2), 0), (0.4, recipe(noise=0.1), 0)):
+        kept, fresh = Scalar(start), Scalar(start)
+        finished(kept, settings, seed=seed, budget=Budget(folder=tmp_path))
+        finished(fresh, settings, seed=seed)
+        assert torch.equal(kept.factor, fresh.factor)
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_a_damaged_checkpoint_is_said_and_the_training_starts_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    finished(Scalar(), recipe(), budget=Budget(folder=tmp_path))
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes()[:-100])
+    model, fresh = Scalar(), Scalar()
+    finished(model, recipe(), budget=Budget(folder=tmp_path))
+    finished(fresh, recipe())
+    assert "not a whole checkpoint" in caplog.text
+    assert torch.equal(model.factor, fresh.factor)
+
+
+def test_the_last_updates_train_on_predictions_fed_back() -> None:
+    model = Scalar()
+    finished(model, recipe(updates=200, unrolled=4, unrolled_share=0.25))
+    assert len(model.states) == 150
+    assert model.unrolled == [(8, 4)] * 50
+    assert float(model.factor.detach()) == pytest.approx(0.9, abs=1e-3)
 
 
 def test_progress_is_told_with_the_fraction_done() -> None:
