@@ -1,8 +1,9 @@
 """One cell: one forecaster, one task, one seed. Fit, forecast, check, score; and the file that lets a later run skip it."""
 
 import json
+import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -70,22 +71,28 @@ def cell_key(job: Job) -> str:
     return sha256_of({"forecaster": forecaster, "task": task, "seed": job.seed, "metrics": job.suite.metrics, "scoring": SCORING})
 
 
-def run_cell(job: Job) -> Cell:
-    """Return the finished cell of `job`: read from the cache when it is there and whole, otherwise computed and kept."""
+def run_cell(job: Job, progress: Callable[[float, str], None] | None = None) -> Cell:
+    """Return the finished cell of `job`: read from the cache when it is there and whole, otherwise computed and kept.
+
+    progress: told by trainings that take long. What they keep to be resumed stands in the cache until the cell does.
+    """
     keep = job.cache is not None and job.entrant.source_sha256 != UNKNOWN_SOURCE
     if keep and (found := _read(job)) is not None:
         return found
     with threadpool_limits(limits=1):  # the number of cores must not decide the last bits of a record, nor one cell slow another
-        cell = _compute(job)
+        budget = Budget(progress=progress, folder=_trainings(job) if keep else None)
+        cell = _compute(job, budget)
     if keep and cell.entry["status"] not in PASSING:
         _write(job, cell)
+        if (kept := _trainings(job)) is not None:
+            shutil.rmtree(kept, ignore_errors=True)
     return cell
 
 
-def _compute(job: Job) -> Cell:
+def _compute(job: Job, budget: Budget) -> Cell:
     prepared = prepared_task(job.spec, job.suite, job.cache)
     volatile: dict[str, Any] = {"fit_seconds": None, "predict_seconds": None, "parameters": None, "traceback": ""}
-    answers = job.entrant.missing or _answers(job, prepared, volatile)
+    answers = job.entrant.missing or _answers(job, prepared, budget, volatile)
     if isinstance(answers, Failure):
         answers = Answers(answers, answers, answers)
     entries, arrays, reasons = score(answers, prepared)
@@ -104,7 +111,7 @@ def _compute(job: Job) -> Cell:
     return Cell(entry, arrays, volatile)
 
 
-def _answers(job: Job, prepared: Prepared, volatile: dict[str, Any]) -> Answers | Failure:
+def _answers(job: Job, prepared: Prepared, budget: Budget, volatile: dict[str, Any]) -> Answers | Failure:
     """Fit and forecast; every call into the forecaster goes through `attempt`, with copies of the shared data."""
     problem = replace(prepared.problem, device=job.device)
     forecaster = attempt("construct", lambda: job.entrant.make(**job.entrant.options) if job.entrant.make else None)
@@ -116,7 +123,7 @@ def _answers(job: Job, prepared: Prepared, volatile: dict[str, Any]) -> Answers 
     if refusal is not None:
         return Failure("refused", str(refusal))
     started = time.perf_counter()
-    fitted = attempt("fit", lambda: forecaster.fit(_copy(prepared.training), seed=job.seed, device=job.device, budget=Budget()))
+    fitted = attempt("fit", lambda: forecaster.fit(_copy(prepared.training), seed=job.seed, device=job.device, budget=budget))
     volatile["fit_seconds"] = time.perf_counter() - started
     if isinstance(fitted, Failure):
         return fitted
@@ -165,6 +172,10 @@ def _outcome(answers: Answers, reasons: list[str]) -> tuple[str, str, str]:
 
 def _place(job: Job, cache: Path) -> Path:
     return cache / "cells" / f"{cell_key(job)}.json"
+
+
+def _trainings(job: Job) -> Path | None:
+    return None if job.cache is None else job.cache / "trainings" / cell_key(job)
 
 
 def _write(job: Job, cell: Cell) -> None:

@@ -40,7 +40,7 @@ def evaluate(
     suite: name, path of a .toml file, or a Suite. seeds: of the forecaster; the data depend on the suite's seed alone.
     device: passed to the forecaster. executor: any concurrent.futures.Executor; None runs the cells here, one after the other.
     cache: folder of finished cells; a cell found there whole, with the same forecaster source, options, task, metrics and device, is not run again.
-    progress: called with (fraction done, sentence) after each cell.
+    progress: called with (fraction done, sentence) after each cell and, without an executor, by trainings that take long.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def evaluate(
     jobs = [Job(who, suite, spec, int(seed), device, None if cache is None else Path(cache)) for spec in suite.tasks for seed in seeds]
     started = time.perf_counter()
     cells: dict[int, Cell] = {}
-    for index, cell in _finished(jobs, executor):
+    for index, cell in _finished(jobs, executor, progress):
         cells[index] = cell
         if progress is not None:
             word = "kept" if cell.reused else cell.entry["status"]
@@ -84,11 +84,11 @@ def evaluate(
     )
 
 
-def _finished(jobs: Sequence[Job], executor: Executor | None) -> Iterator[tuple[int, Cell]]:
+def _finished(jobs: Sequence[Job], executor: Executor | None, progress: Progress | None) -> Iterator[tuple[int, Cell]]:
     """Yield (index, cell) as cells finish. On an error or interrupt, cells not yet started are cancelled."""
     if executor is None:
         for index, job in enumerate(jobs):
-            yield index, run_cell(job)
+            yield index, run_cell(job, None if progress is None else _within(progress, index, len(jobs), job))
         return
     futures = {executor.submit(run_cell, job): index for index, job in enumerate(jobs)}
     try:
@@ -97,6 +97,11 @@ def _finished(jobs: Sequence[Job], executor: Executor | None) -> Iterator[tuple[
     finally:
         for future in futures:
             future.cancel()
+
+
+def _within(progress: Progress, index: int, count: int, job: Job) -> Progress:
+    """Return the progress of one training as a part of the whole."""
+    return lambda done, sentence: progress((index + done) / count, f"{job.entrant.name} on {job.spec.label}, seed {job.seed}: {sentence}")
 
 
 def _environment(device: str) -> dict[str, Any]:

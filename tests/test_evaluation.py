@@ -268,6 +268,33 @@ def test_progress_names_each_cell_as_it_ends() -> None:
     assert said == [(0.5, "Persistent on henon, seed 0: ok"), (1.0, "Persistent on short, seed 0: ok")]
 
 
+class _Resuming(_Toy):
+    """Keeps half its training and stops the first time; goes on the second."""
+
+    def fit(self, training: Training, *, seed: int, device: str = "cpu", budget: Budget | None = None) -> None:
+        assert budget is not None
+        assert budget.folder is not None
+        assert budget.progress is not None
+        super().fit(training, seed=seed)
+        budget.progress(0.5, "half way")
+        if not (budget.folder / "half").exists():
+            budget.folder.mkdir(parents=True)
+            (budget.folder / "half").write_text("done")
+            raise KeyboardInterrupt
+
+
+def test_a_training_may_keep_its_state_until_its_cell_is_finished(tmp_path: Path) -> None:
+    told: list[tuple[float, str]] = []
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(_Resuming, SUITE, cache=tmp_path, progress=lambda done, sentence: told.append((done, sentence)))
+    assert told == [(0.25, "_Resuming on henon, seed 0: half way")]  # half of the first of two cells
+    assert len(list((tmp_path / "trainings").iterdir())) == 1
+    (kept,) = (tmp_path / "trainings").glob("*/half")
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(_Resuming, SUITE, cache=tmp_path, progress=lambda done, sentence: None)
+    assert not kept.exists()
+
+
 def test_finished_cells_are_not_run_again(tmp_path: Path) -> None:
     first = evaluate(Persistent, SUITE, cache=tmp_path)
     assert _Toy.fits == 2
