@@ -62,7 +62,8 @@ class TorchForecaster(Forecaster):
         states = trajectories(training, minimum=self._minimum(), need=self._need())
         parts, checks = held_out(training, states, minimum=self._minimum())
         network = self._untrained(parts, torch_generator(seed, "initial weights")).to(where)
-        self.training_report = train(network, parts, cut_windows(checks, where), self._recipe(), seed=seed, budget=budget)
+        windows = cut_windows(checks, where, network.closed_loop().span)
+        self.training_report = train(network, parts, windows, self._recipe(), seed=seed, budget=budget)
         self._map = TorchMap(network.closed_loop(), training.dt)
         self._network = network
 

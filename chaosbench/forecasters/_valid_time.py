@@ -24,16 +24,17 @@ class Windows:
     truth: Tensor
 
 
-def cut_windows(checks: Sequence[np.ndarray], device: torch.device) -> Windows | None:
-    """Return about 32 evenly spaced windows of the held-out series, or None when there are none.
+def cut_windows(checks: Sequence[np.ndarray], device: torch.device, reads: int = 1) -> Windows | None:
+    """Return about 32 evenly spaced windows of the held-out series, or None when there are none as long as the `reads` samples a model needs.
 
     All windows have one shape, set by the shortest series: a context of 64 samples or a quarter of the series, and a horizon of 512 samples or
     half of the rest.
     """
+    checks = [series for series in checks if len(series) > reads]
     if not checks:
         return None
     shortest = min(len(series) for series in checks)
-    context = max(1, min(_CONTEXT, shortest // 4))
+    context = max(reads, min(_CONTEXT, shortest // 4))
     horizon = min(_HORIZON, (shortest - context + 1) // 2)
     each = -(-_WINDOWS // len(checks))
     cut = []

@@ -120,6 +120,7 @@ class Forecaster(ABC):
     deterministic: ClassVar[bool] = True
     version: ClassVar[str] = "1"
     source: ClassVar[str]
+    family: ClassVar[str] = ""
     space: ClassVar[Mapping[str, Range | Choice]] = {}
 
     def unsupported(self, problem: Problem) -> str | None:
