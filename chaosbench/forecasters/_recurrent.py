@@ -1,7 +1,7 @@
 """Gated recurrent networks trained on one-step increments with their state carried over segments, and fed back."""
 
 import math
-from typing import Literal
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -18,19 +18,21 @@ from chaosbench.forecasters._training import Recipe, Trainable
 _VECTOR = 16  # float64 numbers that torch treats at once
 _SETTLING = 200  # samples of context after which more is taken not to help
 
-Cell = Literal["lstm", "gru"]
+_GATES = {True: 4, False: 3}  # with and without a memory
 
 
 class RecurrentNetwork(Trainable):
     """Increments in units of `unit` from samples (B, L, D): a linear layer over the hidden state of `layers` stacked cells.
 
+    memory: long short-term memory cells; otherwise gated recurrent units.
+
     Weights of cell n: inward (gates x H, D or H), recurrent (gates x H, H), two biases; gates in torch's order.
     """
 
-    def __init__(self, cell: Cell, dimension: int, width: int, layers: int, burn_in: int, unit: np.ndarray, draws: torch.Generator) -> None:
+    def __init__(self, memory: bool, dimension: int, width: int, layers: int, burn_in: int, unit: np.ndarray, draws: torch.Generator) -> None:
         super().__init__()
-        gates = 4 if cell == "lstm" else 3
-        self.cell, self.width, self.layers, self.burn_in, self.observed = cell, width, layers, burn_in, dimension
+        gates = _GATES[memory]
+        self.memory, self.width, self.layers, self.burn_in, self.observed = memory, width, layers, burn_in, dimension
         self.cells = nn.ParameterList()
         for n in range(layers):
             inputs = dimension if n == 0 else width
@@ -46,13 +48,13 @@ class RecurrentNetwork(Trainable):
 
     def read(self, inputs: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return increments (B, L, D) and the state (1 or 2, layers, B, H) after the last input."""
-        kinds = 2 if self.cell == "lstm" else 1
+        kinds = 1 + self.memory
         if state is None:
             state = inputs.new_zeros(kinds, self.layers, inputs.shape[0], self.width)
         settings = (list(self.cells), True, self.layers, 0.0, False, False, True)  # biases, layers, dropout, training, both ways, batch first
-        if self.cell == "lstm":
-            seen, hidden, memory = torch.lstm(inputs, (state[0], state[1]), *settings)
-            after = torch.stack((hidden, memory))
+        if self.memory:
+            seen, hidden, kept = torch.lstm(inputs, (state[0], state[1]), *settings)
+            after = torch.stack((hidden, kept))
         else:
             seen, hidden = torch.gru(inputs, state[0], *settings)
             after = hidden[None]
@@ -84,10 +86,9 @@ class _Loop(TorchLoop):
     settling = _SETTLING
 
     def __init__(self, network: RecurrentNetwork) -> None:
-        self._lstm, self._width, self._layers = network.cell == "lstm", network.width, network.layers
-        self._kinds = 2 if self._lstm else 1
+        self._memory, self._width, self._layers = network.memory, network.width, network.layers
         self.observed = network.observed
-        self.dimension = self._kinds * self._layers * self._width + self.observed
+        self.dimension = (1 + self._memory) * self._layers * self._width + self.observed
         self.device = network.unit.device
         weights = [values.detach().double() for values in network.cells]
         self._inward = [RowwiseLinear(weights[4 * n].T, weights[4 * n + 2]) for n in range(self._layers)]
@@ -114,7 +115,7 @@ class _Loop(TorchLoop):
         parts = state.split(self._width, 1)  # type: ignore[no-untyped-call]
         stream, hidden, memories = sample, [], []
         for n in range(self._layers):
-            if self._lstm:
+            if self._memory:
                 opened, forgotten, fresh, shown = (self._inward[n](stream) + self._recurrent[n](parts[n])).chunk(4, 1)
                 memory = torch.sigmoid(forgotten) * parts[self._layers + n] + torch.sigmoid(opened) * torch.tanh(fresh)
                 stream = torch.sigmoid(shown) * torch.tanh(memory)
@@ -133,7 +134,7 @@ class RecurrentForecaster(TorchForecaster):
     """Stacked gated cells; subclasses name the cell."""
 
     rollout = "recurrent"
-    cell: Cell
+    memory: ClassVar[bool]
 
     def __init__(
         self,
@@ -173,4 +174,4 @@ class RecurrentForecaster(TorchForecaster):
         return self.recipe
 
     def _untrained(self, states: list[np.ndarray], draws: torch.Generator) -> RecurrentNetwork:
-        return RecurrentNetwork(self.cell, states[0].shape[1], self.width, self.layers, self.burn_in, increment_size(states), draws)
+        return RecurrentNetwork(self.memory, states[0].shape[1], self.width, self.layers, self.burn_in, increment_size(states), draws)

@@ -26,7 +26,7 @@ class GRU(RecurrentForecaster):
 
     family: ClassVar = "recurrent"
     source = "K. Cho et al., EMNLP 2014, arXiv:1406.1078"
-    cell = "gru"
+    memory = False
     space: ClassVar = {
         "width": Choice((32, 64, 128)),
         "layers": Range(1, 3, whole=True),

@@ -25,7 +25,7 @@ class LSTM(RecurrentForecaster):
 
     family: ClassVar = "recurrent"
     source = "S. Hochreiter, J. Schmidhuber, Neural Comput. 9, 1735 (1997), doi:10.1162/neco.1997.9.8.1735"
-    cell = "lstm"
+    memory = True
     space: ClassVar = {
         "width": Choice((32, 64, 128)),
         "layers": Range(1, 3, whole=True),

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from chaosbench.errors import ForecasterError
-from chaosbench.forecasters._recurrent import Cell, RecurrentNetwork
+from chaosbench.forecasters._recurrent import RecurrentNetwork
 from chaosbench.forecasters.gru import GRU
 from chaosbench.forecasters.lstm import LSTM
 
@@ -14,8 +14,8 @@ D, H, LAYERS = 3, 16, 2
 UNIT = np.array([0.5, 1.0, 2.0])
 
 
-def network(cell: Cell) -> RecurrentNetwork:
-    drawn = RecurrentNetwork(cell, D, H, LAYERS, 0, UNIT, torch.Generator().manual_seed(1))
+def network(memory: bool) -> RecurrentNetwork:
+    drawn = RecurrentNetwork(memory, D, H, LAYERS, 0, UNIT, torch.Generator().manual_seed(1))
     return drawn.double()
 
 
@@ -23,10 +23,10 @@ def context(batch: int = 4, length: int = 12) -> torch.Tensor:
     return torch.randn(batch, length, D, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_reading_is_what_the_library_module_of_the_same_weights_computes(cell: Cell) -> None:
-    model = network(cell)
-    library = (nn.LSTM if cell == "lstm" else nn.GRU)(D, H, LAYERS, batch_first=True).double()
+@pytest.mark.parametrize("memory", [True, False], ids=["lstm", "gru"])
+def test_reading_is_what_the_library_module_of_the_same_weights_computes(memory: bool) -> None:
+    model = network(memory)
+    library = (nn.LSTM if memory else nn.GRU)(D, H, LAYERS, batch_first=True).double()
     for ours, theirs in zip(model.cells, library.parameters(), strict=True):
         theirs.data.copy_(ours.data)
     seen, _ = library(context())
@@ -34,18 +34,18 @@ def test_reading_is_what_the_library_module_of_the_same_weights_computes(cell: C
     torch.testing.assert_close(model.read(context(), None)[0], expected, rtol=1e-13, atol=1e-14)
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_a_segment_read_in_two_parts_gives_the_same_increments(cell: Cell) -> None:
-    model = network(cell)
+@pytest.mark.parametrize("memory", [True, False], ids=["lstm", "gru"])
+def test_a_segment_read_in_two_parts_gives_the_same_increments(memory: bool) -> None:
+    model = network(memory)
     whole, _ = model.read(context(), None)
     first, state = model.read(context()[:, :5], None)
     second, _ = model.read(context()[:, 5:], state)
     torch.testing.assert_close(torch.cat((first, second), 1), whole, rtol=1e-13, atol=1e-14)
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_the_closed_loop_is_the_network_with_its_output_appended(cell: Cell) -> None:
-    model = network(cell)
+@pytest.mark.parametrize("memory", [True, False], ids=["lstm", "gru"])
+def test_the_closed_loop_is_the_network_with_its_output_appended(memory: bool) -> None:
+    model = network(memory)
     loop, sequence = model.closed_loop(), context()
     state = loop.start(sequence)
     for _ in range(6):
@@ -56,9 +56,9 @@ def test_the_closed_loop_is_the_network_with_its_output_appended(cell: Cell) -> 
         sequence = torch.cat((sequence, following[:, None].detach()), 1)
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_the_unrolled_loss_is_that_of_the_closed_loop(cell: Cell) -> None:
-    model = network(cell)
+@pytest.mark.parametrize("memory", [True, False], ids=["lstm", "gru"])
+def test_the_unrolled_loss_is_that_of_the_closed_loop(memory: bool) -> None:
+    model = network(memory)
     targets = context(length=5) * 0.3
     loop = model.closed_loop()
     state, seen = loop.start(context()), []
