@@ -22,13 +22,17 @@ def _scanned(a: Tensor, b: Tensor) -> Tensor:
     return b
 
 
+def _states(a: Tensor, b: Tensor, start: Tensor) -> Tensor:
+    first = torch.addcmul(b[:, 0], a[:, 0], start)
+    return _scanned(a, torch.cat((first[:, None], b[:, 1:]), 1))
+
+
 class LinearScan(torch.autograd.Function):
     """Inputs a, b (B, L, ...) and start h_0 (B, ...). Output: h_1..h_L (B, L, ...)."""
 
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor, start: Tensor) -> Tensor:
-        first = torch.addcmul(b[:, 0], a[:, 0], start)
-        states = _scanned(a, torch.cat((first[:, None], b[:, 1:]), 1))
+        states = _states(a, b, start)
         ctx.save_for_backward(a, states, start)
         return states
 
@@ -48,7 +52,10 @@ def linear_scan(a: Tensor, b: Tensor, start: Tensor | None = None, resets: Tenso
     """
     a = a if resets is None else a * (1.0 - resets)
     a, b = a.expand_as(b), b.expand_as(a)
-    states: Tensor = LinearScan.apply(a, b, torch.zeros_like(b[:, 0]) if start is None else start)  # type: ignore[no-untyped-call]
+    start = torch.zeros_like(b[:, 0]) if start is None else start
+    if not torch.is_grad_enabled():  # nothing to keep; and dual numbers pass
+        return _states(a, b, start)
+    states: Tensor = LinearScan.apply(a, b, start)  # type: ignore[no-untyped-call]
     return states
 
 
