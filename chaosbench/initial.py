@@ -105,5 +105,9 @@ def _on_level_set(
                 break
             point = point + np.linalg.lstsq(gradient, residual, rcond=None)[0]
         state = _draw(system, stream, 0)
-    level = dict(zip(levels, wanted, strict=True))
-    raise DatasetError(f"{definition.name}: {TRIES} draws could not be moved onto {level}; widen [initial] or change the level")
+    level = ", ".join(f"{name} = {float(value):.6g}" for name, value in zip(levels, wanted, strict=True))
+    found = ", ".join(f"{float(quantity.value(state[None], row)[0]):.6g}" for quantity in quantities)
+    raise DatasetError(
+        f"{definition.name}: none of {TRIES} draws of [initial] could be moved onto {level} (the last began at {found}); perhaps no state near them "
+        "has it: change the level (initial.on, or the parameter that it names), or the centre or box of [initial]"
+    )

@@ -8,14 +8,14 @@ import numpy as np
 
 from chaosbench.integrators._call import at, call, driver
 from chaosbench.integrators._drivers import BLOW_UP, STEP_UNDERFLOW, TOO_MANY_STEPS, Buffers, _begin, copy
-from chaosbench.integrators._event_search import DENSE, NONE, STEP, VALUE, crossing, look, look_closely, resolved, sample, sign_of
+from chaosbench.integrators._event_search import DENSE, NONE, STEP, VALUE, crossing, defined, look, look_closely, resolved, sample, sign_of
 from chaosbench.integrators._step_size import after_accepted, after_rejected, escaped, fitted, too_small
 from chaosbench.integrators._tangent_error import tangent_error
 
-ZENO = 6
+ZENO, NO_NUMBER = 6, 7
 CLOCK = ("wish", "cap", "error", "again", "steps", "since", "longest", "fruitless", "widest")
 _WISH, _CAP, _ERROR, _AGAIN, _STEPS, _SINCE, _LONGEST, _FRUITLESS, _WIDEST = range(9)
-_CORRECTIONS, _MOST_FRUITLESS = 6, 50
+_CORRECTIONS, _MOST_FRUITLESS, _MOST_CUTS = 6, 50, 40
 _AT_MOST, _FINEST = 1e-6, 1e-6  # of the widest step so far: a jump of a guard, which no step resolves, is passed over at last
 _EPSILON = 2.220446049250313e-16
 FAILED = 16  # added to a status
@@ -152,7 +152,8 @@ def reach(
         call(address[DENSE], at(u, 0), at(p, 0), at(a, 0), at(past, 0), at(work, 0), at(result, 0))
         counts[0] += sizes[3]
         sample(address, sizes, p, scene, u, result)
-        if step > _FINEST * clock[_WIDEST] and not fixed > 0.0 and not resolved(step, scene):
+        seen = fixed > 0.0 or (resolved(step, scene) and defined(scene, 1.0))
+        if not seen and step > _FINEST * clock[_WIDEST] and cuts < _MOST_CUTS:
             clock[_CAP] = 0.5 * step
             cuts += 1
             continue
@@ -164,6 +165,8 @@ def reach(
     if clock[_CAP] < np.inf:
         clock[_CAP] = step if cuts > 0 else 2.0 * max(step, 0.5 * clock[_CAP])
     theta, which = _first(address, sizes, jumps, p, scene, result, step)
+    if not defined(scene, theta):
+        return FAILED + NO_NUMBER, 0.0
     if which >= 0:
         return which, _locate(address, sizes, p, buffers, scene, step, theta, which, counts)
     if step >= room:

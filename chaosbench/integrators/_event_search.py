@@ -23,6 +23,7 @@ SCENE = (
 )
 _RESOLVED, _STEEPER, _ROUNDING, _EPSILON = 0.25, 3.0, 1e-12, 2.220446049250313e-16
 _JUMP, _EXACT, _MOST = 1e-4, 1e-13, 100
+_EXACT_NEAR = 1e-8  # in units of the place itself: events that accumulate come ever nearer to the beginning of a step
 NONE = 2.0
 
 
@@ -122,6 +123,22 @@ def resolved(step: float, scene: Buffers) -> bool:
 
 
 @driver
+def defined(scene: Buffers, theta: float) -> bool:
+    """Tell whether every condition, and the guard of every event that is armed, is a number where the step was looked at before `theta` of it.
+
+    The place where the step begins does not count: a guard such as sqrt(x) may be no number at a wall that the state has left by rounding.
+    """
+    guards, armed = scene[11], scene[12]
+    for j in range(1, PARTS + 1):
+        if j > theta * PARTS:
+            break
+        for i in range(guards.shape[1]):
+            if np.isnan(armed[j, i]) or (armed[j, i] > 0.0 and np.isnan(guards[j, i])):
+                return False
+    return True
+
+
+@driver
 def _root(
     address: np.ndarray, sizes: np.ndarray, p: np.ndarray, scene: Buffers, result: np.ndarray, i: int, low: float, high: float, slope: bool
 ) -> tuple[float, float]:
@@ -137,7 +154,7 @@ def _root(
     at_high = seen[place]
     scale, weight_low, weight_high = max(abs(at_low), abs(at_high)), at_low, at_high
     for turn in range(_MOST):
-        if high - low <= _EXACT:
+        if high - low <= min(_EXACT, _EXACT_NEAR * high):
             break
         middle = 0.5 * (low + high)
         if turn % 3 != 2 and weight_high != weight_low:
@@ -163,8 +180,11 @@ def _root(
 def _descend(
     address: np.ndarray, sizes: np.ndarray, p: np.ndarray, scene: Buffers, result: np.ndarray, i: int, high: float, sign: float
 ) -> tuple[float, float]:
-    """Return a bracket of the first crossing of a guard that begins at 0 on the side `sign` and is beyond at `high`; (0, 0) if it leaves at once."""
-    for _ in range(60):
+    """Return a bracket of the first crossing of a guard that begins at 0 on the side `sign` and is beyond at `high`; (0, 0) if it leaves at once.
+
+    One that first moves to its side is followed to the smallest flights.
+    """
+    for _ in range(1000 if sign * scene[13][0, i] > 0.0 else 60):
         low = 0.5 * high
         look_inside(address, sizes, p, scene, result, low)
         if scene[1][i] * sign > 0.0:

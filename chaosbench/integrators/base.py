@@ -32,6 +32,7 @@ class Status(IntEnum):
     INTERRUPTED = 4
     STIFF = 5
     ZENO = 6
+    NO_NUMBER = 7
 
     @property
     def sentence(self) -> str:
@@ -41,7 +42,10 @@ class Status(IntEnum):
 
 _SENTENCES = {
     Status.OK: "reached the last requested time",
-    Status.BLOW_UP: "a state became non-finite or exceeded 1e12 in absolute value: the trajectory escapes, or the step is too coarse",
+    Status.BLOW_UP: (
+        "a state became non-finite or exceeded 1e12 in absolute value: the trajectory escapes, the step is too coarse, or the reset of an event gave "
+        "no number"
+    ),
     Status.STEP_UNDERFLOW: "the step fell below 16 units in the last place of t: a singularity, a discontinuity, or a stiff problem",
     Status.TOO_MANY_STEPS: "max_steps steps were taken before the last requested time: raise max_steps or loosen the tolerance",
     Status.INTERRUPTED: "the run was interrupted before this trajectory finished",
@@ -49,7 +53,14 @@ _SENTENCES = {
         "the explicit method gave up because the system is stiff here: stability, not accuracy, limits its steps; "
         "take an implicit integrator, see `chaosbench list integrators`"
     ),
-    Status.ZENO: "events accumulate: the system comes to rest in infinitely many impacts; give the event a `rest` rule",
+    Status.ZENO: (
+        "events follow each other while hardly any time passes: either infinitely many impacts end in rest, then give the event a `rest` rule; "
+        "or events undo each other, as those of a relay without hysteresis, then set their guards apart"
+    ),
+    Status.NO_NUMBER: (
+        "the guard of an armed event, or a `when`, is not a number here (root or logarithm of a negative number, 0/0): such an event cannot be seen; "
+        "write it so that it is a number wherever orbits go, as sqrt(max(x, 0)), or arm it by a `when` only where it is one"
+    ),
 }
 
 
