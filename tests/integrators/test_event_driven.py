@@ -41,7 +41,7 @@ def test_a_ball_falls_and_bounces_at_the_exact_times(name):
 
 
 def kicked(start: np.ndarray, damping: float, duration: float) -> tuple[np.ndarray, np.ndarray]:
-    """The exact end (B, 2), and the number of kicks (B,), of z' = -(damping + i) z, z = x + i v, that is set to 1/10 + i (v/2 + 1) where x rises through 0."""
+    """The exact end (B, 2) and number of kicks (B,) of z' = -(damping + i) z; z = x + i v is set to 1/10 + i (v/2 + 1) where x rises through 0."""
     z, left, kicks = start[:, 0] + 1j * start[:, 1], np.full(len(start), duration), np.zeros(len(start), dtype=int)
     while True:
         wait = np.mod(np.angle(z) - np.pi / 2, 2 * np.pi)  # clockwise; x = 0 and v > 0 at the angle pi/2
