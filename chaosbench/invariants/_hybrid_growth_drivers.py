@@ -10,7 +10,7 @@ from chaosbench.integrators._step_size import later
 from chaosbench.invariants._orthonormal import orthonormalise_columns
 from chaosbench.invariants._tangent_drivers import wrap
 
-_LOST = 1e-13
+_LOST = 1e-14
 
 
 @driver
@@ -32,6 +32,15 @@ def _without_lost_columns(u: np.ndarray, dimension: int, triangle: np.ndarray) -
             triangle[k, k] = 0.0
             for i in range(dimension):
                 u[(k + 1) * dimension + i] = 0.0
+
+
+@driver
+def _gather(u: np.ndarray, dimension: int, scratch: np.ndarray, ones: np.ndarray, triangle: np.ndarray, total: np.ndarray) -> None:
+    """Orthonormalise the columns of u and add their growth to `total`."""
+    orthonormalise_columns(u, dimension, scratch, ones, triangle)
+    _without_lost_columns(u, dimension, triangle)
+    for k in range(total.size):
+        total[k] += np.log(triangle[k, k])
 
 
 @driver
@@ -86,17 +95,16 @@ def hybrid_growth(
                     continue
                 due(address, sizes, jumps, p, buffers, scene, which, step)
                 for i in range(sizes[6]):
-                    if scene[17][i] > 0.0:
+                    if scene[17][i] > 0.0:  # a graze stretches by 1/slope and shrinks by as much: from orthonormal columns alone that can be followed
+                        _gather(buffers[6], dimension, scratch, ones, triangle, total)
                         jump(address, sizes, jumps, limits, p, buffers, scene, i)
+                        _gather(buffers[6], dimension, scratch, ones, triangle, total)
                         moment[2] += 1.0
                 ended = resume(address, sizes, jumps, p, buffers, scene, clock, moment[0], step, counts)
                 if ended != OK:
                     return int(ended)
             wrap(u, periods)
-            orthonormalise_columns(u, dimension, scratch, ones, triangle)
-            _without_lost_columns(u, dimension, triangle)
-            for k in range(columns):
-                total[k] += np.log(triangle[k, k])
+            _gather(u, dimension, scratch, ones, triangle, total)
         for k in range(columns):
             logs[record, k] = total[k]
     return OK
