@@ -6,6 +6,7 @@ import pytest
 from chaosbench.catalogue import load
 from chaosbench.dynamics.compile import CompiledSystem, compile_system
 from chaosbench.dynamics.reader import system, system_from
+from chaosbench.initial import draw_initial
 from chaosbench.integrators.base import InitialState
 
 PERIOD_OF_EIGHT = 6.32591398
@@ -84,6 +85,34 @@ def test_the_pythagorean_problem_ends_as_it_is_known_to() -> None:
     energy = quantity(compiled, "H", states)
     assert energy[0] == pytest.approx(-12 / 5 - 15 / 4 - 20 / 3)
     assert np.abs(energy[late] / energy[0] - 1).max() < 1e-9
+
+
+def test_a_particle_in_the_magnetic_bottle_moves_by_the_lorentz_force_in_space() -> None:
+    """B = (-x z, -y z, 1 + z^2 - (x^2 + y^2)/2), without sources and currents; P = r v_phi + r A, A = r (1 + z^2)/2 - r^3/8."""
+    field = {"bx": "-x*z", "by": "-y*z", "bz": "1 + z**2 - (x**2 + y**2)/2"}
+    force = {"u": f"v*({field['bz']}) - w*({field['by']})", "v": f"w*({field['bx']}) - u*({field['bz']})", "w": f"u*({field['by']}) - v*({field['bx']})"}
+    space = compile_system(system_from({"x": "u", "y": "v", "z": "w", **force}, name="space"))
+    bottle = compile_system(system("magnetic_bottle"))
+    start = draw_initial(bottle, seed=0, n=1).states[0]
+    r, z, p_r, p_z = start
+    turning = -0.02 / r - r * (1 + z**2) / 2 + r**3 / 8
+    times = np.linspace(0.0, 60.0, 61)
+    x, y, height, u, v, w = solved("taylor", space, np.array([r, 0.0, z, p_r, turning, p_z]), times).T
+    found = solved("taylor", bottle, start, times)
+    assert np.stack([np.hypot(x, y), height, (x * u + y * v) / np.hypot(x, y), w], axis=1) == pytest.approx(found, abs=1e-9)
+
+
+def test_the_magnetic_bottle_keeps_what_its_energy_does_not_let_out() -> None:
+    """The pass in the plane z = 0 is the largest of (P/r - A)^2/2 at some distance; orbits of less energy stay inside for 20 000 units."""
+    distance = np.linspace(0.9, 1.5, 600_001)
+    wall = (0.02 / distance + distance / 2 - distance**3 / 8) ** 2 / 2
+    assert wall.max() == pytest.approx(0.0809, abs=5e-5)
+    bottle = compile_system(system("magnetic_bottle"))
+    start = draw_initial(bottle, seed=1, n=1).states[0]
+    states = solved("taylor", bottle, start, np.linspace(0.0, 20_000.0, 40_001))
+    assert states[:, 0].max() < distance[wall.argmax()]
+    assert np.abs(states[:, 1]).max() < np.sqrt(0.075 / 0.02)
+    assert np.abs(quantity(bottle, "H", states) / 0.075 - 1).max() < 1e-10
 
 
 @pytest.mark.parametrize(("name", "links"), [("double_pendulum", 2), ("triple_pendulum", 3)])
