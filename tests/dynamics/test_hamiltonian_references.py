@@ -90,7 +90,11 @@ def test_the_pythagorean_problem_ends_as_it_is_known_to() -> None:
 def test_a_particle_in_the_magnetic_bottle_moves_by_the_lorentz_force_in_space() -> None:
     """B = (-x z, -y z, 1 + z^2 - (x^2 + y^2)/2), without sources and currents; P = r v_phi + r A, A = r (1 + z^2)/2 - r^3/8."""
     field = {"bx": "-x*z", "by": "-y*z", "bz": "1 + z**2 - (x**2 + y**2)/2"}
-    force = {"u": f"v*({field['bz']}) - w*({field['by']})", "v": f"w*({field['bx']}) - u*({field['bz']})", "w": f"u*({field['by']}) - v*({field['bx']})"}
+    force = {
+        "u": f"v*({field['bz']}) - w*({field['by']})",
+        "v": f"w*({field['bx']}) - u*({field['bz']})",
+        "w": f"u*({field['by']}) - v*({field['bx']})",
+    }
     space = compile_system(system_from({"x": "u", "y": "v", "z": "w", **force}, name="space"))
     bottle = compile_system(system("magnetic_bottle"))
     start = draw_initial(bottle, seed=0, n=1).states[0]
