@@ -46,16 +46,16 @@ def measure(
 ) -> Facts:
     """Return the measured facts of `definition`.
 
-    Method: the transient is 100 dominant periods (maps: 1000 iterations, conservative systems: none). Exponents of 32 orbits until the standard error
-    of the largest is 0.4 % of it (maps 0.1 %, above twelve dimensions 1 %), or 0.0004 per period where it is below 0.1 per period, less
-    where a published value asks for it, but for at most `work_limit_of` the system (about 10 s of one core; four times that while the error of chaos,
-    with noise of any largest exponent but 0, exceeds 3 %). They are confirmed by a second, ten times less precise run with other starts, a ten times smaller tolerance and ten times the
-    transient; if the two disagree, the halves of the orbits do, or the sum is not the mean divergence, all is done again with ten times the transient
-    and a hundredth of the tolerance (Runge-Kutta steps a tenth, delays twice the steps), up to three times; if the second is lower by 3 joint errors,
-    chaos may end, and is not measured again. Where there is no lasting chaos the lifetime of what went before is measured. Means, bounds and periods
-    are those of 16 trajectories of 256 periods; the correlation dimension of 80 000 points; the regime by `regime_of`. effort: share of that work,
-    errors are larger by its root. The result depends on definition, seed, effort and versions alone. Raises InvariantError when every orbit leaves
-    the attractor.
+    Method: the transient is 100 dominant periods (maps: 1000 iterations, conservative systems: none). Exponents of 32 orbits until the standard
+    error of the largest is 0.4 % of it (maps 0.1 %, above twelve dimensions 1 %), or 0.0004 per period where it is below 0.1 per period, less where
+    a published value asks for it, but for at most `work_limit_of` the system (about 10 s of one core; four times that while the error of chaos or,
+    with noise, of any largest exponent exceeds 3 %). They are confirmed by a second, ten times less precise run with other starts, a ten times
+    smaller tolerance and ten transients; if the two disagree, the halves of the orbits do, or the sum is not the mean divergence, all is done again
+    with ten times the transient and a hundredth of the tolerance (Runge-Kutta steps a tenth, delays twice the steps), up to three times; if the
+    second is lower by 3 joint errors, chaos may end, and is not measured again. Where there is no lasting chaos the lifetime of what went before is
+    measured. Means, bounds and periods are those of 16 trajectories of 256 periods; the correlation dimension of 80 000 points; the regime by
+    `regime_of`. effort: share of that work, errors are larger by its root. The result depends on definition, seed, effort and versions alone. Raises
+    InvariantError when every orbit leaves the attractor.
     """
     system = compile_system(definition)
     report = progress or _silent
@@ -176,10 +176,9 @@ def _again(
 def _too_rough(definition: SystemDefinition, exponents: Exponents) -> bool:
     """Whether lasting chaos, or with noise a largest exponent of either sign, is known to less than 3 % and more work would help."""
     statistics = exponents.statistics
-    largest = abs(statistics.mean[0]) if definition.noise is not None else statistics.mean[0]
-    if definition.conservative or statistics.mixed or exponents.escaped or not largest > zero_width(statistics)[0]:
-        return False
-    return bool(statistics.standard_error[0] > _LEAST * largest)
+    largest = statistics.mean[0] if definition.noise is None else abs(statistics.mean[0])
+    settled = not (definition.conservative or statistics.mixed or exponents.escaped)
+    return bool(settled and largest > zero_width(statistics)[0] and statistics.standard_error[0] > _LEAST * largest)
 
 
 def precision_of(definition: SystemDefinition) -> float:

@@ -36,7 +36,7 @@ def disagreement(name: str, tolerance: float) -> float:
 def test_methods_of_different_order_agree_on_every_system(name: str) -> None:
     """1e-10 a step, over one unit of time but at most five Lyapunov times, may grow by four digits.
 
-    Where it grows more, as on the slow passages of relaxation oscillations, that must be errors of the steps and no other difference: with a hundredth
+    Where it grows more, as on the slow passages of relaxation oscillations, that must be errors of steps and no other difference: with a hundredth
     of the tolerance it falls by 20 at least (methods of equal steps stay where they are), to less than five digits above it.
     """
     apart = disagreement(name, 1e-10)
