@@ -202,13 +202,13 @@ def _interval_of(system: CompiledSystem, run: TangentRun | NeighbourRun, exponen
     spread = exponents[0] - exponents[-1] if len(exponents) > 1 else abs(exponents[0])
     longest = 20.0 * first if steps == 0 else float(steps)
     interval = min(longest, nats / (run.time_of(1.0) * max(float(spread), 1e-300))) if np.isfinite(spread) else first
-    whole = system.definition.kind in ("maps", "delays")
+    whole = _counts_steps(system)
     return max(1.0, float(np.floor(interval))) if whole else two_digits(max(interval, first))
 
 
 def _within_rounding(system: CompiledSystem, run: TangentRun | NeighbourRun, interval: float) -> float:
     """Return `interval`, or a shorter one, in which no burst parts the first and the last column so far that rounding decides the last."""
-    whole = system.definition.kind in ("maps", "delays")
+    whole = _counts_steps(system)
     for _ in range(_SHORTENINGS):
         logs = run.advance(_PILOT, interval=interval, per_record=1, every=run.steps_in(interval))[run.status == Status.OK]
         parted = float((logs[..., 0] - logs[..., -1]).max()) if len(logs) else 0.0
@@ -219,6 +219,11 @@ def _within_rounding(system: CompiledSystem, run: TangentRun | NeighbourRun, int
         shorter = interval * max(_TENTH, _LESS_THAN_MOST * _MOST_NATS / parted)
         interval = max(1.0, float(np.floor(shorter))) if whole else two_digits(shorter)
     return interval
+
+
+def _counts_steps(system: CompiledSystem) -> bool:
+    """Whether an interval is a number of iterations or of steps: a part of one would be counted as time and not taken."""
+    return system.definition.kind in ("maps", "delays") or system.definition.noise is not None
 
 
 def _first_interval(system: CompiledSystem, initial: InitialState, steps: int) -> float:
