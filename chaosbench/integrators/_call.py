@@ -10,7 +10,7 @@ its last use, and a pointer does not count as one.
 import hashlib
 import logging
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,18 @@ def driver(function: Callable) -> Any:
     index: Any = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if hasattr(index, "_source_stamp"):  # private to Numba; without it only the protection is lost
         index._source_stamp = _stamp(Path(function.__code__.co_filename).resolve().parent)
+        index.save = partial(_save, index)
     return compiled
+
+
+def _save(index: Any, key: tuple, data: Any) -> None:
+    """Store the code of one signature as Numba's `IndexDataCacheFile.save` does, in a file named by the signature instead of numbered.
+
+    Two processes that compile two signatures of one function at once would give both the same number, and the index could then name the other's code.
+    """
+    name = index._data_name(int.from_bytes(hashlib.sha256(str(key).encode()).digest()[:8]))
+    index._save_index({**index._load_index(), key: name})
+    index._save_data(name, data)
 
 
 @cache

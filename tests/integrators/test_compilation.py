@@ -128,6 +128,22 @@ def test_stored_code_is_dropped_when_any_file_it_was_compiled_from_changes(tmp_p
         assert compiled._cache._cache_file._source_stamp == _call._stamp(Path(_drivers.__file__).parent)
 
 
+def test_processes_that_store_two_signatures_at_once_do_not_take_each_other_s_code(tmp_path: Path) -> None:
+    one, other = (caching.IndexDataCacheFile(str(tmp_path), "loop", "stamp") for _ in range(2))
+    write = one._save_index
+
+    def overtaken(overloads: dict) -> None:  # the other process has read the index before this one wrote it, and writes all between index and code
+        other._load_index = dict
+        write(overloads)
+        _call._save(other, ("float64",), "code for float64")
+
+    one._save_index = overtaken
+    _call._save(one, ("int64",), "code for int64")
+    again = caching.IndexDataCacheFile(str(tmp_path), "loop", "stamp")
+    assert again.load(("float64",)) == "code for float64"
+    assert again.load(("int64",)) is None  # lost from the index: compiled once more
+
+
 def test_without_a_folder_for_compiled_code_loops_run_and_one_warning_says_so(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
