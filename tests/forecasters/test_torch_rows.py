@@ -88,7 +88,7 @@ def test_windows_are_independent_bit_for_bit_in_any_dimension(name: str, dimensi
     series = np.random.default_rng(0).normal(size=(9, 200, dimension)).cumsum(1) / 10
     model = load("forecasters", name)(updates=3)
     model.fit(Training(list(series), 0.1), seed=0)
-    contexts = series[:, :30]
+    contexts = series[:, :40]
     together = model.forecast(contexts, 100)
     for first, last in ((0, 1), (4, 5), (8, 9), (2, 7)):
         np.testing.assert_array_equal(model.forecast(contexts[first:last], 100), together[first:last])
