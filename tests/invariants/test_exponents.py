@@ -96,8 +96,8 @@ def test_exponents_far_beyond_the_dimension_are_left_out_where_they_alone_cost()
         size={"N": 17},
         initial={"centre": [8.0], "spread": 1.0},
     )
-    found = measure("lyapunov_spectrum", compile_system(damped), duration=3_000)
-    whole = measure("lyapunov_spectrum", compile_system(damped), duration=3_000, options={"n_exponents": 17})
+    found = measure("lyapunov_spectrum", compile_system(damped), duration=1_000)
+    whole = measure("lyapunov_spectrum", compile_system(damped), duration=1_000, options={"n_exponents": 17})
     assert 4 < len(found.value) < 17
     assert found.value.sum() < 0
     assert whole.value[-1] < -250
