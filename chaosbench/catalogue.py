@@ -18,7 +18,7 @@ from typing import Any
 from chaosbench.errors import CatalogueError, NotInstalledError, nearest
 
 PACKAGE = Path(__file__).resolve().parent
-PLUGIN_KINDS = ("integrators", "invariants", "forecasters", "metrics")
+PLUGIN_KINDS = ("integrators", "invariants", "forecasters", "metrics", "references")
 _OPTIONAL = {"torch": "torch", "zarr": "zarr", "chronos": "chronos"}
 
 

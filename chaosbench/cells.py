@@ -1,11 +1,11 @@
-"""One cell: one forecaster, one task, one seed. Fit, forecast, check, score; and the file that lets a later run skip it."""
+"""One cell: one forecaster (or reference), one task, one seed. Fit, forecast, check, score; and the file that lets a later run skip it."""
 
 import json
 import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +67,9 @@ def cell_key(job: Job) -> str:
     """Return the identity of a cell: forecaster's source and options, task with system and facts, seed, metrics, device, scoring."""
     who = job.entrant
     forecaster = {"name": who.name, "version": who.version, "source": who.source_sha256, "options": who.options, "device": job.device}
+    mark = {"reference": True} if who.reference else {}
     task = planned_task(job.spec, job.suite).recipe()
-    return sha256_of({"forecaster": forecaster, "task": task, "seed": job.seed, "metrics": job.suite.metrics, "scoring": SCORING})
+    return sha256_of({"forecaster": {**forecaster, **mark}, "task": task, "seed": job.seed, "metrics": job.suite.metrics, "scoring": SCORING})
 
 
 def run_cell(job: Job, progress: Callable[[float, str], None] | None = None) -> Cell:
@@ -92,7 +93,8 @@ def run_cell(job: Job, progress: Callable[[float, str], None] | None = None) -> 
 def _compute(job: Job, budget: Budget) -> Cell:
     prepared = prepared_task(job.spec, job.suite, job.cache)
     volatile: dict[str, Any] = {"fit_seconds": None, "predict_seconds": None, "parameters": None, "traceback": ""}
-    answers = job.entrant.missing or _answers(job, prepared, budget, volatile)
+    answer = _reference if job.entrant.reference else _answers
+    answers = job.entrant.missing or answer(job, prepared, budget, volatile)
     if isinstance(answers, Failure):
         answers = Answers(answers, answers, answers)
     entries, arrays, reasons = score(answers, prepared)
@@ -136,6 +138,26 @@ def _answers(job: Job, prepared: Prepared, budget: Budget, volatile: dict[str, A
     model = attempt("as_map", forecaster.as_map)
     attempt("close", getattr(forecaster, "close", lambda: None))  # a worker process ends here, before the truth is made
     return Answers(windows, climate, model)
+
+
+def _reference(job: Job, prepared: Prepared, _: Budget, volatile: dict[str, Any]) -> Answers | Failure:
+    """Let a reference answer: it sees the whole task, has nothing to fit and no map, and is checked as a forecaster is."""
+    reference = attempt("construct", lambda: job.entrant.make(**job.entrant.options) if job.entrant.make else None)
+    refusal = reference if isinstance(reference, Failure) else attempt("unsupported", lambda: reference.unsupported(prepared))
+    if refusal is not None:
+        return refusal if isinstance(refusal, Failure) else Failure("refused", str(refusal))
+    started = time.perf_counter()
+    asked = (
+        (reference.windows, prepared.contexts, prepared.problem.horizon),
+        (reference.climate, prepared.climate_contexts, prepared.climate_length),
+    )
+    checked = []
+    for call, contexts, length in asked:
+        raw = attempt(call.__name__, partial(call, prepared, job.seed))
+        shape = (len(contexts), 1, length, contexts.shape[2])
+        checked.append(raw if isinstance(raw, Failure) else check(raw, shape, prepared.limit, call.__name__))
+    volatile["predict_seconds"] = time.perf_counter() - started
+    return Answers(checked[0], checked[1], None)
 
 
 def _forecast(forecaster: Forecaster, contexts: np.ndarray, horizon: int, seed: int, limit: np.ndarray, what: str) -> Checked | Failure:

@@ -1,4 +1,4 @@
-"""Who takes part: a forecaster with its options, named, versioned and identified by the source that makes its numbers."""
+"""Who takes part: a forecaster or reference with its options, named, versioned and identified by the source that makes its numbers."""
 
 import ast
 import hashlib
@@ -11,50 +11,54 @@ from pathlib import Path
 from typing import Any
 
 from chaosbench.answers import Failure
-from chaosbench.catalogue import load
-from chaosbench.errors import ForecasterError, NotInstalledError
+from chaosbench.catalogue import load, names
+from chaosbench.errors import ForecasterError, NotInstalledError, nearest
 from chaosbench.forecasters.base import Forecaster
+from chaosbench.references.base import Reference
 
-_PACKAGE = "chaosbench.forecasters"
+_PACKAGES = ("chaosbench.forecasters", "chaosbench.references")
 UNKNOWN_SOURCE = ""
 
 
 @dataclass(frozen=True)
 class Entrant:
-    """A forecaster to evaluate.
+    """A forecaster, or a reference, to evaluate.
 
-    make: returns a fresh, unfitted forecaster when called with the options. source_sha256: empty when the source cannot be identified; finished cells
-    are then not kept. missing: why it cannot be loaded here, or None.
+    make: returns a fresh, unfitted forecaster (or the reference) when called with the options. source_sha256: empty when the source cannot be
+    identified; finished cells are then not kept. missing: why it cannot be loaded here, or None. reference: whether it is one.
     """
 
     name: str
     version: str
     source_sha256: str
-    make: Callable[..., Forecaster] | None
+    make: Callable[..., Any] | None
     options: Mapping[str, Any] = field(default_factory=dict)
     missing: Failure | None = None
+    reference: bool = False
 
 
-def entrant(forecaster: str | Path | type[Forecaster] | Callable[..., Forecaster], options: Mapping[str, Any]) -> Entrant:
-    """Return the entrant meant by a catalogue name, the path of a .py file, a Forecaster class, or a callable that returns a fresh instance.
+def entrant(forecaster: str | Path | type[Forecaster] | type[Reference] | Callable[..., Forecaster], options: Mapping[str, Any]) -> Entrant:
+    """Return the entrant meant by a name in the catalogue of forecasters or references, the path of a .py file, a class, or a callable.
 
-    A class may carry `name` and `source_sha256` of its own (a wrapper around foreign code does). The options of a bare callable cannot be seen, so
-    it has no source hash; functools.partial of a class is unwrapped instead. Raises CatalogueError or ForecasterError.
+    A callable returns a fresh forecaster. A class may carry `name` and `source_sha256` of its own (a wrapper around foreign code does). The options
+    of a bare callable cannot be seen, so it has no source hash; functools.partial of a class is unwrapped instead. Raises CatalogueError or
+    ForecasterError.
     """
     if isinstance(forecaster, (str, Path)):
         name = Path(forecaster).stem
         try:
-            loaded: type[Forecaster] = load("forecasters", forecaster)
+            loaded: type[Any] = load(_kind_of(str(forecaster)), forecaster)
         except NotInstalledError as missing:
             return Entrant(name, "", UNKNOWN_SOURCE, None, dict(options), Failure("not_installed", str(missing)))
-        return Entrant(name, loaded.version, source_sha256(loaded), loaded, dict(options))
+        return Entrant(name, loaded.version, source_sha256(loaded), loaded, dict(options), reference=issubclass(loaded, Reference))
     if isinstance(forecaster, partial) and inspect.isclass(forecaster.func) and not forecaster.args:
         wrapped: Any = forecaster.func
         return entrant(wrapped, {**forecaster.keywords, **options})
     if inspect.isclass(forecaster):
-        if not issubclass(forecaster, Forecaster):
+        if not issubclass(forecaster, (Forecaster, Reference)):
             raise ForecasterError(f"{forecaster!r} is not a subclass of Forecaster; derive it from chaosbench.forecasters.base.Forecaster")
-        return Entrant(class_name(forecaster), forecaster.version, source_sha256(forecaster), forecaster, dict(options))
+        reference = issubclass(forecaster, Reference)
+        return Entrant(class_name(forecaster), forecaster.version, source_sha256(forecaster), forecaster, dict(options), reference=reference)
     if not callable(forecaster):
         raise ForecasterError(f"{forecaster!r} is no catalogue name, class or callable; pass the class, with its arguments in options={{...}}")
     example = forecaster(**options)
@@ -63,16 +67,24 @@ def entrant(forecaster: str | Path | type[Forecaster] | Callable[..., Forecaster
     return Entrant(class_name(type(example)), example.version, UNKNOWN_SOURCE, forecaster, dict(options))
 
 
-def class_name(forecaster: type[Forecaster]) -> str:
-    """Return the name of a forecaster class: its own `name`, its file's stem in the catalogue, else the name of the class."""
+def _kind_of(name: str) -> str:
+    """Return in which catalogue `name` stands; for an unknown one that which has the nearest name, else the forecasters."""
+    forecasters, references = names("forecasters"), names("references")
+    if name.endswith(".py") or name in forecasters:
+        return "forecasters"
+    return "references" if name in references or (nearest(name, references) and not nearest(name, forecasters)) else "forecasters"
+
+
+def class_name(forecaster: type[Forecaster] | type[Reference]) -> str:
+    """Return the name of a forecaster's or reference's class: its own `name`, its file's stem in the catalogue, else the name of the class."""
     own = getattr(forecaster, "name", None)
     if isinstance(own, str):
         return own
     package, _, stem = forecaster.__module__.rpartition(".")
-    return stem if package == _PACKAGE else forecaster.__name__
+    return stem if package in _PACKAGES else forecaster.__name__
 
 
-def source_sha256(forecaster: type[Forecaster]) -> str:
+def source_sha256(forecaster: type[Forecaster] | type[Reference]) -> str:
     """Return a hash over the class's file and the shared cores it imports from the same folder; empty for a class without a file."""
     own = getattr(forecaster, "source_sha256", None)
     if isinstance(own, str):
@@ -90,11 +102,11 @@ def source_sha256(forecaster: type[Forecaster]) -> str:
 
 
 def _with_cores(path: Path, seen: set[Path]) -> set[Path]:
-    """Return `path` and every file of the forecasters package that it imports, followed through."""
+    """Return `path` and every file of these packages that it imports, followed through."""
     if path not in seen:
         seen.add(path)
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(_PACKAGE):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(_PACKAGES):
                 # "from package import _core" and "from package._core import thing" both lead to files
                 for module in (node.module, *(f"{node.module}.{item.name}" for item in node.names)):
                     origin = _file_of(module)

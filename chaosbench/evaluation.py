@@ -15,6 +15,7 @@ from chaosbench.entrants import entrant
 from chaosbench.errors import TaskError
 from chaosbench.forecasters.base import Forecaster
 from chaosbench.records import Record
+from chaosbench.references.base import Reference
 from chaosbench.suites import Suite, read_suite
 
 Progress = Callable[[float, str], None]
@@ -22,7 +23,7 @@ _VERSIONED = ("numpy", "scipy", "numba", "llvmlite", "torch")
 
 
 def evaluate(
-    forecaster: str | Path | type[Forecaster] | Callable[..., Forecaster],
+    forecaster: str | Path | type[Forecaster] | type[Reference] | Callable[..., Forecaster],
     suite: str | Path | Suite,
     *,
     device: str = "cpu",
@@ -36,7 +37,8 @@ def evaluate(
 
     Parameters
     ----------
-    forecaster: catalogue name, path of a .py file, Forecaster class, or a callable that returns a fresh instance. options: its constructor arguments.
+    forecaster: catalogue name (of a reference, too), path of a .py file, class, or a callable that returns a fresh instance. options: its constructor
+    arguments.
     suite: name, path of a .toml file, or a Suite. seeds: of the forecaster; the data depend on the suite's seed alone.
     device: passed to the forecaster. executor: any concurrent.futures.Executor; None runs the cells here, one after the other.
     cache: folder of finished cells; a cell found there whole, with the same forecaster source, options, task, metrics and device, is not run again.
@@ -73,6 +75,7 @@ def evaluate(
             "suite": suite.name,
             "suite_sha256": suite.sha256,
             "scoring": SCORING,
+            **({"reference": True} if who.reference else {}),
         },
         cells=tuple(cell.entry for cell in ordered),
         environment=_environment(device),

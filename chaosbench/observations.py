@@ -7,12 +7,14 @@ from zipfile import BadZipFile
 import numpy as np
 
 from chaosbench import __version__
+from chaosbench.dynamics.compile import compile_system
 from chaosbench.errors import TaskError, nearest
 from chaosbench.folders import write_whole
 from chaosbench.identity import sha256_of
-from chaosbench.layout import flat_states
+from chaosbench.layout import flat_states, layout_of
 from chaosbench.plans import Plan
 from chaosbench.randomness import generator
+from chaosbench.suites import TaskSpec
 from chaosbench.timescale import embed_angles
 from chaosbench.trajectories import simulate
 
@@ -46,13 +48,12 @@ def observe(
 
 def _simulated(planned: Plan, purpose: str, n: int, samples: int, tight: bool, anchor: int | None) -> tuple[np.ndarray, np.ndarray]:
     spec, definition = planned.spec, planned.definition
-    seed = int(generator(planned.seed, f"task-{purpose}", definition.identity).integers(2**53))
     rtol, atol = TIGHT if tight else USUAL
     dataset = simulate(
         definition,
         n_trajectories=n,
         n_samples=samples,
-        seed=seed,
+        seed=seed_of(planned, purpose),
         dt=planned.dt,
         rtol=rtol,
         atol=atol,
@@ -66,12 +67,32 @@ def _simulated(planned: Plan, purpose: str, n: int, samples: int, tight: bool, a
             f"task {spec.label!r}: {failed.size} of {n} trajectories for {purpose} ended early (status {code}); change the task's parameters"
         )
     states, components, periods = flat_states(dataset)
-    unknown = [name for name in spec.view if name not in components]
-    if unknown:
-        raise TaskError(f"task {spec.label!r}: view names {unknown[0]!r}; components are {', '.join(components)}{nearest(unknown[0], components)}")
-    chosen = [components.index(name) for name in spec.view] or list(range(len(components)))
-    states = embed_angles(states[:, :, chosen], periods[chosen])
+    states = _viewed(spec, states, components, periods)
     trust = np.asarray(dataset["trust_horizon"].values)
     if anchor is not None and definition.noise is not None:  # the path that was drawn is the truth, to its end
         trust = np.full(n, (samples - 1 - anchor) * planned.dt)
     return np.ascontiguousarray(states), trust
+
+
+def seed_of(planned: Plan, purpose: str) -> int:
+    """Return the seed of the trajectories of one purpose."""
+    return int(generator(planned.seed, f"task-{purpose}", planned.definition.identity).integers(2**53))
+
+
+def seen(planned: Plan, states: np.ndarray) -> np.ndarray:
+    """Return whole states (n, samples, all components), angles wrapped or not, as the task's view shows them (n, samples, D)."""
+    _, shape, places = layout_of(compile_system(planned.definition))
+    if "component" not in places:
+        count = int(np.prod(shape[1:]))
+        components = tuple(f"{name}{place}" for name in np.asarray(places["field"]) for place in range(count))
+        return _viewed(planned.spec, states, components, np.full(len(components), np.nan))
+    components = tuple(str(name) for name in np.asarray(places["component"]))
+    return _viewed(planned.spec, states, components, compile_system(planned.definition).periods)
+
+
+def _viewed(spec: TaskSpec, states: np.ndarray, components: tuple[str, ...], periods: np.ndarray) -> np.ndarray:
+    unknown = [name for name in spec.view if name not in components]
+    if unknown:
+        raise TaskError(f"task {spec.label!r}: view names {unknown[0]!r}; components are {', '.join(components)}{nearest(unknown[0], components)}")
+    chosen = [components.index(name) for name in spec.view] or list(range(len(components)))
+    return embed_angles(states[:, :, chosen], periods[chosen])

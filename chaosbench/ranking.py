@@ -45,7 +45,9 @@ class _Entry:
 
 
 def rank(records: Sequence[Record], metric: str, *, tasks: Sequence[str] | None = None) -> pd.DataFrame:
-    """Return one row a record, best first: rank, forecaster, value, low, high, n_systems, n, n_failed, n_censored, n_failed_cells.
+    """Return one row a record, best first: rank, forecaster, value, low, high, n_systems, n, n_failed, n_censored, n_failed_cells, reference.
+
+    References come last with rank 0: they know the truth and do not compete.
 
     Method: value is the median (shares: mean) over systems of the per-system value; low and high are a 95 % interval from 2 000 draws of a
     hierarchical bootstrap over systems and windows with a fixed seed. Equal values share a rank. n_failed counts windows, runs or maps that failed.
@@ -66,8 +68,10 @@ def rank(records: Sequence[Record], metric: str, *, tasks: Sequence[str] | None 
         )
     frame = pd.DataFrame(rows)
     higher = measure.better == "higher"
-    frame.insert(0, "rank", frame["value"].rank(method="min", ascending=not higher).astype(int))
-    return frame.sort_values(["rank", "forecaster"], ignore_index=True)
+    frame["reference"] = frame["forecaster"].isin([record.label for record in records if record.reference])
+    competing = frame["value"].where(~frame["reference"])
+    frame.insert(0, "rank", competing.rank(method="min", ascending=not higher).fillna(0).astype(int))
+    return frame.sort_values(["reference", "value", "forecaster"], ascending=[True, not higher, True], ignore_index=True)
 
 
 def table(records: Sequence[Record], metric: str) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from chaosbench.identity import canonical_json, sha256_of, sha256_of_array
 SCHEMA = 1
 _KEYS = ("schema", "identity", "cells", "environment", "volatile", "sha256")
 _IDENTITY = ("forecaster", "version", "source_sha256", "options", "suite", "suite_sha256", "scoring")
+_MAY_HAVE = ("reference",)  # of the identity: true where the answers were made with the truth, absent everywhere else
 _CELL = ("task", "system", "system_identity", "time_unit", "seed", "status", "reason", "metrics", "windows_sha256")
 _METRIC = ("value", "interval", "n", "n_failed", "n_censored", "floor")
 
@@ -27,10 +28,10 @@ Windows = Mapping[str, np.ndarray]
 class Record:
     """One forecaster on one suite.
 
-    identity: forecaster, version, source_sha256, options, suite, suite_sha256, scoring. cells: one a task and seed: task, system, system_identity,
-    time_unit, seed, status, reason, metrics {label: value, interval, n, n_failed, n_censored, floor}, windows_sha256. environment: where it ran.
-    volatile: times, parameter counts and tracebacks by "task/seed". Only identity and cells enter the hash.
-    windows: {windows_sha256: {metric label: per-window scores, "failed_at" and others}}.
+    identity: forecaster, version, source_sha256, options, suite, suite_sha256, scoring, reference where it is one. cells: one a task and seed: task,
+    system, system_identity, time_unit, seed, status, reason, metrics {label: value, interval, n, n_failed, n_censored, floor}, windows_sha256.
+    environment: where it ran. volatile: times, parameter counts and tracebacks by "task/seed". Only identity and cells enter the hash. windows:
+    {windows_sha256: {metric label: per-window scores, "failed_at" and others}}.
     """
 
     identity: Mapping[str, Any]
@@ -43,6 +44,11 @@ class Record:
     def sha256(self) -> str:
         """Hash over identity and cells."""
         return sha256_of({"identity": self.identity, "cells": self.cells})
+
+    @property
+    def reference(self) -> bool:
+        """Whether the answers were made with the truth, so that this is no competitor."""
+        return bool(self.identity.get("reference", False))
 
     @property
     def label(self) -> str:
@@ -100,7 +106,9 @@ def read_record(path: Path, *, windows: bool = True) -> Record:
     _exactly(data, _KEYS, f"{path}")
     if data["schema"] != SCHEMA:
         raise RecordError(f"{path}: schema {data['schema']!r}; this version reads schema {SCHEMA}")
-    _exactly(data["identity"], _IDENTITY, f"{path}: identity")
+    _exactly(data["identity"], _IDENTITY, f"{path}: identity", _MAY_HAVE)
+    if data["identity"].get("reference", True) is not True:
+        raise RecordError(f"{path}: identity: reference = {data['identity']['reference']!r}: can only be true; evaluate again")
     for index, cell in enumerate(data["cells"]):
         _exactly(cell, _CELL, f"{path}: cells[{index}]")
         for label, entry in cell["metrics"].items():
@@ -142,9 +150,9 @@ def read_windows(sha: str, folder: Path) -> Windows:
     return windows
 
 
-def _exactly(data: Any, keys: tuple[str, ...], where: str) -> None:
+def _exactly(data: Any, keys: tuple[str, ...], where: str, may_have: tuple[str, ...] = ()) -> None:
     if not isinstance(data, Mapping):
         raise RecordError(f"{where}: {type(data).__name__} found where a table is needed; evaluate again")
-    odd = sorted(set(data) ^ set(keys))
+    odd = sorted((set(data) - set(may_have)) ^ set(keys))
     if odd:
         raise RecordError(f"{where}: key {odd[0]!r} is {'unknown' if odd[0] in data else 'missing'}; keys are {', '.join(keys)}")

@@ -65,8 +65,13 @@ def page_data(records: Sequence[Record]) -> dict[str, Any]:
 
 
 def verdict(records: Sequence[Record], headline: str, task: str | None, frame: pd.DataFrame, unit: str) -> dict[str, Any]:
-    """Return {"best", "text", "level"}: who is best, by how much over the next, and which forecasters cannot be told from the best."""
-    ordered = _ordered(frame, headline)
+    """Return {"best", "text", "level"}: who is best, by how much over the next, and which forecasters cannot be told from the best.
+
+    References do not compete: they know the truth.
+    """
+    ordered = _ordered(frame[~frame["forecaster"].isin([record.label for record in records if record.reference])], headline)
+    if ordered.empty:
+        return {"best": "", "text": "Only references here, no forecaster: run `chaosbench evaluate NAME`.", "level": []}
     best = ordered.iloc[0]
     where = task or f"all {len({cell['task'] for cell in records[0].cells})} systems"
     words = f"{unit}s" if unit else metric_from(headline).unit
@@ -141,6 +146,7 @@ def _forecaster(record: Record) -> dict[str, Any]:
         "failed_cells": sum(status != "ok" for status in statuses),
         "cells": len(statuses),
         "missing": all(status == "not_installed" for status in statuses),
+        "reference": record.reference,
     }
 
 

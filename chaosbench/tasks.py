@@ -63,6 +63,14 @@ class Prepared:
         """Samples at the start of a free run that are not scored."""
         return int(CLIMATE_DROPPED * self.plan.spec.climate_samples)
 
+    def standardised(self, observed: np.ndarray) -> np.ndarray:
+        """Return observations (..., D) in the units in which forecasters answer."""
+        return np.asarray((observed - self._mean) / self._deviation)
+
+    def independent_runs(self, n: int) -> np.ndarray:
+        """Return (n, T, D), true trajectories as long as free runs, from starts that no other part of the task has: for references."""
+        return self.standardised(observe(self.plan, "independent", n, self.plan.spec.climate_samples, cache=self._cache)[0])
+
     def truth_windows(self) -> np.ndarray:
         """Return (W, H, D), what followed each context; integrated on the first call, which belongs after the answers."""
         return self._windows[0]
@@ -88,7 +96,7 @@ class Prepared:
     def _windows(self) -> tuple[np.ndarray, np.ndarray]:
         spec, plan = self.plan.spec, self.plan
         states, trust = observe(plan, "windows", spec.windows, spec.context + plan.horizon, tight=True, anchor=spec.context - 1, cache=self._cache)
-        states = (states - self._mean) / self._deviation
+        states = self.standardised(states)
         _check_continues(spec, states[:, : spec.context], self.contexts)
         return states[:, spec.context :], trust
 
@@ -98,7 +106,7 @@ class Prepared:
         if spec.climate_runs == 0:
             return np.zeros((0, spec.climate_samples - self.climate_dropped, self.problem.dimension))
         states, _ = observe(self.plan, "climate", spec.climate_runs, spec.context + spec.climate_samples, cache=self._cache)
-        return np.asarray((states[:, spec.context + self.climate_dropped :] - self._mean) / self._deviation)
+        return self.standardised(states[:, spec.context + self.climate_dropped :])
 
     @cached_property
     def _floors(self) -> dict[str, tuple[float, float, float]]:

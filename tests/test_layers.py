@@ -41,6 +41,7 @@ LAYERS = [
     {"plans"},
     {"observations"},
     {"tasks"},
+    {"references"},
     {"wire"},
     {"worker", "submissions"},
     {"submission_check"},

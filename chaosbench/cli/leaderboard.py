@@ -60,7 +60,7 @@ def show(
     """Print the ranking with intervals.
 
     The value is the median over tasks of the median over windows (shares: means); the interval resamples tasks and windows. Equal values share
-    a rank.
+    a rank. References, which know the truth, stand below without one.
     """
     from chaosbench.ranking import rank
     from chaosbench.site import page_data
@@ -71,10 +71,16 @@ def show(
     frame = rank(found, label, tasks=None if system is None else [system])
     rows = frame.to_dict(orient="records")
     if json:
-        echo_json([{str(key): value for key, value in row.items()} for row in rows])
+        echo_json([{str(key): value for key, value in row.items()} | {"rank": row["rank"] or None} for row in rows])
         return
     lines = [
-        [str(row["rank"]), row["forecaster"], f"{row['value']:.3g}", f"{row['low']:.3g} to {row['high']:.3g}", f"{row['n_failed']} of {row['n']}"]
+        [
+            str(row["rank"] or "-"),
+            row["forecaster"] + (" (reference)" if row["reference"] else ""),
+            f"{row['value']:.3g}",
+            f"{row['low']:.3g} to {row['high']:.3g}",
+            f"{row['n_failed']} of {row['n']}",
+        ]
         for row in rows
     ]
     echo_table(lines, ["rank", "forecaster", "value", "95 % interval", "failed"])

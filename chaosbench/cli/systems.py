@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 def list_(
     what: Annotated[
-        str, typer.Argument(metavar="WHAT", help="systems, forecasters, metrics, invariants, integrators or suites.", show_default=True)
+        str, typer.Argument(metavar="WHAT", help="systems, forecasters, references, metrics, invariants, integrators or suites.", show_default=True)
     ] = "systems",
     kind: KindOption = None,
     tag: TagOption = None,
