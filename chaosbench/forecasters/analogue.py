@@ -1,6 +1,7 @@
 """The forecast that history repeats itself: find the most similar past and copy what followed."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 from scipy.spatial import KDTree
@@ -8,7 +9,7 @@ from scipy.spatial import KDTree
 from chaosbench.errors import ForecasterError
 from chaosbench.forecasters._border import as_samples, contexts, positive, too_short, trajectories
 from chaosbench.forecasters._delays import DelayWindow
-from chaosbench.forecasters.base import Budget, Forecaster, Problem, Training
+from chaosbench.forecasters.base import Budget, Choice, Forecaster, Problem, Range, Training
 
 
 class _Library:
@@ -51,8 +52,10 @@ class Analogue(Forecaster):
     training data, and every new search makes a jump.
     """
 
+    family: ClassVar = "floors"
     rollout = "direct"
     source = "E. N. Lorenz, J. Atmos. Sci. 26, 636 (1969), doi:10.1175/1520-0469(1969)26<636:APARBN>2.0.CO;2; arXiv:2505.11349"
+    space: ClassVar = {"embedding": Range(1, 10, whole=True), "stride": Choice((1, 2, 3, 5))}
 
     def __init__(self, *, embedding: int = 2, stride: int = 1, successors: int | None = None) -> None:
         positive({"embedding": embedding, "stride": stride, "successors": 1 if successors is None else successors})

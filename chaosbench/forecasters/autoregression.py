@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from itertools import product
+from typing import ClassVar
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from chaosbench.forecasters._feedback_map import continued
 from chaosbench.forecasters._polynomials import Monomials
 from chaosbench.forecasters._validation import PENALTIES, WITHOUT_VALIDATION, best, check_ridge, held_out
 from chaosbench.forecasters._window_map import WindowMap, ridge_family
-from chaosbench.forecasters.base import Budget, Forecaster, Problem, Training
+from chaosbench.forecasters.base import Budget, Choice, Forecaster, Problem, Training
 
 
 class Autoregression(Forecaster):
@@ -31,8 +32,10 @@ class Autoregression(Forecaster):
     diverges; the exponents of its map are those of a linear system. It is what a nonlinear method has to beat.
     """
 
+    family: ClassVar = "linear"
     rollout = "windowed"
     source = "H. Lutkepohl, New Introduction to Multiple Time Series Analysis (2005), doi:10.1007/978-3-540-27752-1"
+    space: ClassVar = {"orders": Choice(((1,), (1, 2, 3), (1, 2, 3, 5, 8, 13), (2, 4, 8, 16, 32))), "ridge": Choice((None, 1e-2, 1e-6, 1e-10))}
 
     def __init__(self, *, orders: Sequence[int] = (1, 2, 3, 5, 8, 13), ridge: float | None = None) -> None:
         positive({f"orders[{n}]": order for n, order in enumerate(orders)})

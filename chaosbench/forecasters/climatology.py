@@ -1,5 +1,7 @@
 """The forecast that knows the attractor but not where on it we are."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from chaosbench.forecasters._border import as_samples, contexts, fitted, trajectories
@@ -18,6 +20,7 @@ class Climatology(Forecaster):
     """
 
     probabilistic = True
+    family: ClassVar = "floors"
     rollout = "direct"
     source = "the climatological forecast of meteorology; A. H. Murphy, Weather and Forecasting 7, 692-698 (1992)"
 

@@ -1,5 +1,7 @@
 """The forecast that nothing changes: the last observation, repeated."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from chaosbench.forecasters._border import as_samples, contexts
@@ -14,6 +16,7 @@ class Persistence(Forecaster):
     Cost: one copy. Fails: as soon as the state has moved; it is the reference that shows where sampling is so fine that any forecast looks good.
     """
 
+    family: ClassVar = "floors"
     rollout = "direct"
     source = "the persistence forecast of meteorology; A. H. Murphy, Weather and Forecasting 7, 692-698 (1992)"
 

@@ -1,5 +1,7 @@
 """The forecast that says nothing: zero in every component."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from chaosbench.forecasters._border import as_samples, contexts
@@ -13,6 +15,7 @@ class Zeros(Forecaster):
     Cost: none. Fails: always; any method that scores below it has learned less than nothing, so it is the floor of every table.
     """
 
+    family: ClassVar = "floors"
     rollout = "direct"
     source = "the constant baseline of every benchmark; no publication"
 
