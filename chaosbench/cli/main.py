@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from chaosbench import __version__
-from chaosbench.cli import atlas, data, demo, doctor, evaluate, invariants, leaderboard, submit, systems
+from chaosbench.cli import atlas, data, demo, doctor, evaluate, invariants, leaderboard, submit, systems, tune
 from chaosbench.errors import ChaosbenchError
 
 EXIT_ERROR = 1
@@ -45,7 +45,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for group in (systems, atlas, data, invariants, evaluate, submit, leaderboard, demo, doctor):
+for group in (systems, atlas, data, invariants, evaluate, tune, submit, leaderboard, demo, doctor):
     group.register(app)
 
 

@@ -1,7 +1,7 @@
 """Extended dynamic mode decomposition: a finite matrix for the Koopman operator on a dictionary of observables."""
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from chaosbench.forecasters._linear_map import LiftedLinearMap
 from chaosbench.forecasters._polynomials import Monomials, n_monomials
 from chaosbench.forecasters._validation import check_ridge, fit_with_ridge
 from chaosbench.forecasters._window_map import FeatureMap, WindowMap
-from chaosbench.forecasters.base import Budget, Choice, Forecaster, Problem, Range, Training
+from chaosbench.forecasters.base import Budget, Forecaster, Problem, Training
 from chaosbench.randomness import generator
 
 _DICTIONARIES = ("fourier", "radial", "monomials")
@@ -44,16 +44,9 @@ class ExtendedDynamicModeDecomposition(Forecaster):
     Fails: dictionaries of fixed size cover a volume that grows like e^D: fine in 3 dimensions, poor in 40; relift = False on any chaos.
     """
 
-    family: ClassVar = "koopman"
     rollout = "windowed"
     deterministic = False
     source = "M. O. Williams et al., J. Nonlinear Sci. 25, 1307 (2015), doi:10.1007/s00332-015-9258-5"
-    space: ClassVar = {
-        "dictionary": Choice(("fourier", "radial", "monomials")),
-        "observables": Range(50, 1000, log=True, whole=True),
-        "bandwidth": Range(0.2, 5.0, log=True),
-        "delays": Range(1, 4, whole=True),
-    }
 
     def __init__(
         self,

@@ -1,7 +1,5 @@
 """Next-generation reservoir computing: a polynomial of a few delays, fitted by ridge regression."""
 
-from typing import ClassVar
-
 import numpy as np
 
 from chaosbench.dynamics.autonomous import AutonomousMap
@@ -11,7 +9,7 @@ from chaosbench.forecasters._feedback_map import continued
 from chaosbench.forecasters._polynomials import Monomials, n_monomials
 from chaosbench.forecasters._validation import check_ridge, fit_with_ridge
 from chaosbench.forecasters._window_map import WindowMap, ridge_family
-from chaosbench.forecasters.base import Budget, Forecaster, Problem, Range, Training
+from chaosbench.forecasters.base import Budget, Forecaster, Problem, Training
 
 _MOST_FEATURES = 4000  # a fit then takes minutes on one core
 
@@ -33,10 +31,8 @@ class NextGenerationReservoir(Forecaster):
     F grows like (kD)^degree, so high dimension allows degree 2 at most. A polynomial far outside its training range diverges.
     """
 
-    family: ClassVar = "reservoirs"
     rollout = "windowed"
     source = "D. J. Gauthier et al., Nat. Commun. 12, 5564 (2021), doi:10.1038/s41467-021-25801-2"
-    space: ClassVar = {"delays": Range(1, 4, whole=True), "stride": Range(1, 10, whole=True), "degree": Range(1, 4, whole=True)}
 
     def __init__(self, *, delays: int = 2, stride: int = 1, degree: int = 2, ridge: float | None = None) -> None:
         positive({"delays": delays, "stride": stride, "degree": degree})
