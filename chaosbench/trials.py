@@ -67,7 +67,8 @@ def read_tuning(path: Path) -> Tuning:
         entries.append(entry if isinstance(entry, Mapping) else {})
     if not entries or set(entries[0]) != {"study"} or set(entries[0]["study"]) != set(_STUDY) or entries[0]["study"]["schema"] != SCHEMA:
         raise RecordError(f"{path}: its first line is no study of schema {SCHEMA}; give another --output, or delete the file and tune again")
-    trials, kept = [], ""
+    trials: list[Trial] = []
+    kept = ""
     for index, entry in enumerate(entries[1:], start=2):
         if set(entry) == {"defaults_kept"}:
             kept = str(entry["defaults_kept"])

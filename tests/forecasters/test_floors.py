@@ -56,12 +56,13 @@ def test_the_nearest_motif_is_followed_and_then_the_forecast_itself() -> None:
 
 
 def test_a_finely_sampled_flow_does_not_stand_still() -> None:
-    t = np.arange(400) * 2 * np.pi / 97.3
-    series = np.stack([np.sin(t), np.cos(t)], axis=1)
-    forecast = ContextParroting().forecast(series[None, :300], 100)[0, 0]
-    assert np.abs(forecast - series[300:]).max() < 0.05  # a phase error of at most half a sample, 0.033 rad
-    stuck = ContextParroting(gap=5).forecast(series[None, :300], 100)[0, 0]
-    assert np.abs(stuck - series[300:]).max() > 1.0  # its nearest motif is the one five samples ago
+    steps = np.arange(400)
+    growth = np.exp(0.003 * (steps - 300))[:, None]  # a turn of 97 samples ago is 0.25 away, the sample before 0.065
+    series = growth * np.stack([np.sin(2 * np.pi * steps / 97), np.cos(2 * np.pi * steps / 97)], axis=1)
+    forecast = ContextParroting().forecast(series[None, :300], 60)[0, 0]
+    np.testing.assert_array_equal(forecast, series[203:263])
+    stuck = ContextParroting(gap=1).forecast(series[None, :300], 60)[0, 0]
+    assert np.abs(stuck - series[299]).max() == 0
 
 
 @pytest.mark.parametrize("make", [lambda: ContextParroting(motif=0), lambda: ContextParroting(gap=0), lambda: Hopfield(patterns=0)])
