@@ -35,7 +35,7 @@ class Mamba(SelectiveForecaster):
         "width": Choice((16, 32, 64)),
         "modes": Choice((16, 32, 64)),
         "layers": Range(1, 4, whole=True),
-        "segment": Choice((16, 32, 64)),
+        "segment": Choice((24, 32, 64)),
         "learning_rate": Range(1e-3, 2e-2, log=True),
         "noise": Range(1e-4, 3e-2, log=True),
     }
