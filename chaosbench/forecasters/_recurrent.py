@@ -14,6 +14,7 @@ from chaosbench.forecasters._segments import increment_size
 from chaosbench.forecasters._torch_forecaster import TorchForecaster
 from chaosbench.forecasters._torch_loop import RowwiseLinear, TorchLoop
 from chaosbench.forecasters._training import Recipe, Trainable
+from chaosbench.forecasters.base import Choice, Range
 
 _VECTOR = 16  # float64 numbers that torch treats at once
 _SETTLING = 200  # samples of context after which more is taken not to help
@@ -136,20 +137,29 @@ class RecurrentForecaster(TorchForecaster):
     rollout = "recurrent"
     memory: ClassVar[bool]
 
+    space: ClassVar = {
+        "width": Choice((32, 64, 128)),
+        "layers": Range(1, 3, whole=True),
+        "segment": Choice((24, 32, 64)),
+        "learning_rate": Range(1e-3, 3e-2, log=True),
+        "noise": Range(1e-4, 3e-2, log=True),
+        "unrolled": Choice((0, 8, 16)),
+    }
+
     def __init__(
         self,
         *,
-        width: int,
-        layers: int,
-        updates: int,
-        batch: int,
-        segment: int,
-        carried: int,
-        burn_in: int,
-        learning_rate: float,
-        weight_decay: float,
-        noise: float,
-        unrolled: int,
+        width: int = 64,
+        layers: int = 1,
+        updates: int = 3000,
+        batch: int = 32,
+        segment: int = 32,
+        carried: int = 8,
+        burn_in: int = 16,
+        learning_rate: float = 1e-2,
+        weight_decay: float = 0.0,
+        noise: float = 3e-3,
+        unrolled: int = 0,
     ) -> None:
         super().__init__()
         positive({"width": width, "layers": layers, "updates": updates, "batch": batch, "segment": segment, "carried": carried})

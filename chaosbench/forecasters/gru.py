@@ -3,7 +3,6 @@
 from typing import ClassVar
 
 from chaosbench.forecasters._recurrent import RecurrentForecaster
-from chaosbench.forecasters.base import Choice, Range
 
 
 class GRU(RecurrentForecaster):
@@ -27,40 +26,3 @@ class GRU(RecurrentForecaster):
     family: ClassVar = "recurrent"
     source = "K. Cho et al., EMNLP 2014, arXiv:1406.1078"
     memory = False
-    space: ClassVar = {
-        "width": Choice((32, 64, 128)),
-        "layers": Range(1, 3, whole=True),
-        "segment": Choice((24, 32, 64)),
-        "learning_rate": Range(1e-3, 3e-2, log=True),
-        "noise": Range(1e-4, 3e-2, log=True),
-        "unrolled": Choice((0, 8, 16)),
-    }
-
-    def __init__(
-        self,
-        *,
-        width: int = 64,
-        layers: int = 1,
-        updates: int = 3000,
-        batch: int = 32,
-        segment: int = 32,
-        carried: int = 8,
-        burn_in: int = 16,
-        learning_rate: float = 1e-2,
-        weight_decay: float = 0.0,
-        noise: float = 3e-3,
-        unrolled: int = 0,
-    ) -> None:
-        super().__init__(
-            width=width,
-            layers=layers,
-            updates=updates,
-            batch=batch,
-            segment=segment,
-            carried=carried,
-            burn_in=burn_in,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            noise=noise,
-            unrolled=unrolled,
-        )
