@@ -15,26 +15,26 @@ from chaosbench.facts import Confirmation, Facts, Measured, load_facts, save_fac
 from chaosbench.integrators._choice import choose
 from chaosbench.integrators.base import Status
 from chaosbench.invariants._attractor import Attractor
-from chaosbench.invariants._block_error import BlockMean
 from chaosbench.invariants._exponents import Exponents, measure_exponents
+from chaosbench.invariants._field_run import degrees_of_freedom
 from chaosbench.invariants._field_survey import extent_of
-from chaosbench.invariants._kaplan_yorke import dimension_with_error, zero_width
+from chaosbench.invariants._kaplan_yorke import zero_width
 from chaosbench.invariants._lifetimes import lifetime_of_chaos
 from chaosbench.invariants._neighbours import DISTANCE
 from chaosbench.invariants._pair_fit import fit_of_points
 from chaosbench.invariants._plans import Options, work_limit_of
 from chaosbench.invariants._point_sets import points_of_system
+from chaosbench.invariants._precision import MANY, precision_of, relative_error, too_rough
 from chaosbench.invariants._regime import CHAOTIC, WITHOUT_ATTRACTOR, regime_of
-from chaosbench.invariants._transients import time_scale, transient_of
-from chaosbench.invariants._trials import PRECISION, Trial, finer_step
+from chaosbench.invariants._summaries import dimension_of, entropy_bound
+from chaosbench.invariants._transients import time_scale_and_rest, transient_of
+from chaosbench.invariants._trials import Trial, finer_step
 from chaosbench.timescale import middle_period
 
 Progress = Callable[[float, str], None]
 
-PRECISION_OF_MAPS, PRECISION_OF_MANY, _MANY = 0.001, 0.01, 12
-_OF_TOLERANCE, _OF_TOLERANCE_OF_MANY = 0.8, 0.1
-_LEAST, _MORE_WORK = 0.03, 4.0
-_SLOWEST = 0.1
+_MORE_WORK = 4.0
+_OF_REST = 0.25  # of the time after which a pilot found rest
 _LONGER, _LONGER_OF_FIELDS = (1.0, 10.0, 10.0, 10.0), (1.0, 3.0)
 _LESS, _LESS_WORK, _STARTS = 10.0, 0.2, 16
 _TIGHTER, _TIGHTEST = 0.1, 1e-12
@@ -60,16 +60,16 @@ def measure(
     system = compile_system(definition)
     report = progress or _silent
     report(0.0, f"{definition.name}: period")
-    period = time_scale(system)
+    period, rest = time_scale_and_rest(system)
     trials: list[Trial] = []
     for longer in _LONGER_OF_FIELDS if isinstance(system, FieldSystem) else _LONGER:
-        transient = transient_of(system, period) * longer
+        transient = (_OF_REST * rest if rest is not None and _plane(system) else transient_of(system, period)) * longer
         rtol = _tighter(trials)
         accuracy = rtol, 2 ** len(trials) * trials[0].first.settings["steps_per_lag"] if trials else 0, trials[-1].finer_step if trials else None
         try:
             first = _exponents(system, seed, transient, period, accuracy, effort, threads, lambda done, text: report(0.05 + 0.6 * done, text))
-            undecided = definition.dimension > _MANY and not definition.conservative and first.statistics.mixed  # or too short to tell
-            if effort == 1.0 and (undecided or _too_rough(definition, first)):
+            undecided = definition.dimension > MANY and not definition.conservative and first.statistics.mixed  # or too short to tell
+            if effort == 1.0 and not _plane(system) and (undecided or too_rough(definition, first)):
                 first = _exponents(system, seed, transient, period, accuracy, _MORE_WORK, threads, report)
             if trials and not trials[-1].escaping and (first.status == Status.STEP_UNDERFLOW).any():
                 break  # too tight: near removable singularities series lose digits
@@ -85,8 +85,10 @@ def measure(
         if definition.conservative or trials[-1].escaping or trials[-1].sound or not trials[-1].lasting:
             break  # chaos that does not last has a lifetime
         report(0.0, f"{definition.name}: runs or halves of orbits disagree; transient ten times longer")
-    facts = _facts(system, trials, extent, seed)
-    sure = trials[-1].sound and not _too_rough(definition, trials[-1].first)
+    facts = _facts(system, trials, extent, seed, rest)
+    if isinstance(system, FieldSystem) and facts.regime == "fixed point":
+        facts = _on_the_way(facts, extent_of(system, seed=seed, period=period, transient=0.0, threads=threads), period)
+    sure = trials[-1].sound and not too_rough(definition, trials[-1].first)
     lasting = definition.conservative or definition.kind == "fields" or (definition.noise is not None and not trials[-1].escaping)  # noise forgets
     if facts.regime not in WITHOUT_ATTRACTOR and not lasting and not (facts.regime in CHAOTIC and sure):
         report(0.85, f"{definition.name}: lifetime")
@@ -140,7 +142,7 @@ def _exponents(
         work_limit=effort * work_limit_of(system),
         threads=threads,
     )
-    error_of = partial(_relative, period=period)
+    error_of = partial(relative_error, period=period)
     return measure_exponents(system, seed=seed, error_of=error_of, target_error=precision, duration=None, options=options, progress=report)
 
 
@@ -152,7 +154,7 @@ def _again(
     Where hardly an orbit lasts through ten transients, which the second value says, the run waits for one.
     """
     settings, neighbours, delays = first.settings, first.settings["neighbours"], first.settings["steps_per_lag"]
-    plane = isinstance(system, FieldSystem) and system.plane
+    plane = _plane(system)
     options = Options(
         n_exponents=settings["columns"],
         rtol=None if settings["rtol"] is None or neighbours or delays else max(_TIGHTER * settings["rtol"], _TIGHTEST),
@@ -160,12 +162,12 @@ def _again(
         neighbours=neighbours,
         distance=DISTANCE / _TIGHTER,
         starts=0 if plane else _STARTS,
-        step=finer_step(first),
+        step=settings["step"] if plane else finer_step(first),  # tangents take as long to turn as they did
         transient=(2.0 if plane else 10.0) * transient,
         work_limit=effort * _LESS_WORK * work_limit_of(system),
         threads=threads,
     )
-    error_of, target = partial(_relative, period=period), _LESS * precision_of(system.definition) / np.sqrt(effort)
+    error_of, target = partial(relative_error, period=period), _LESS * precision_of(system.definition) / np.sqrt(effort)
     run = partial(measure_exponents, system, seed=seed, error_of=error_of, target_error=target, duration=None)
     try:
         return run(options=options), False
@@ -173,43 +175,34 @@ def _again(
         return run(options=replace(options, transient=transient)), True
 
 
-def _too_rough(definition: SystemDefinition, exponents: Exponents) -> bool:
-    """Whether lasting chaos, or with noise a largest exponent of either sign, is known to less than 3 % and more work would help."""
-    statistics = exponents.statistics
-    largest = statistics.mean[0] if definition.noise is None else abs(statistics.mean[0])
-    settled = not (definition.conservative or statistics.mixed or exponents.escaped)
-    return bool(settled and largest > zero_width(statistics)[0] and statistics.standard_error[0] > _LEAST * largest)
+def _plane(system: CompiledSystem) -> bool:
+    return isinstance(system, FieldSystem) and system.plane
 
 
-def precision_of(definition: SystemDefinition) -> float:
-    """Return the relative error aimed at: enough to be held against every published largest exponent at the file's parameters."""
-    precision = PRECISION_OF_MANY if definition.dimension > _MANY else PRECISION_OF_MAPS if definition.discrete else PRECISION
-    values = definition.scalars
-    for known in definition.known:
-        here = all(values[name] == value for name, value in {**(known.parameters or {}), **(known.size or {})}.items())
-        if known.quantity.endswith(("_spectrum", "_exponent")) and here:
-            value, tolerance = (float(np.ravel(numbers)[0]) for numbers in (known.value, known.tolerance))
-            share = _OF_TOLERANCE_OF_MANY if definition.dimension > _MANY else _OF_TOLERANCE
-            precision = min(precision, share * tolerance / abs(value)) if value and tolerance else precision
-    return precision
+def _on_the_way(facts: Facts, extent: Attractor, time: float) -> Facts:
+    """Return the facts of fields that come to rest with where they are on the way there, which is all that there is to see."""
+    return replace(facts, transient=0.0, period=time, periods=_tuple(extent.periods), **_extent(extent))
 
 
-def _relative(statistics: BlockMean, *, period: float) -> float:
-    error = float(np.nan_to_num(statistics.standard_error[0], nan=0.0))
-    return error / max(abs(float(statistics.mean[0])), _SLOWEST / period)
+def _extent(extent: Attractor) -> dict[str, Any]:
+    return {
+        "mean": _tuple(extent.mean),
+        "standard_deviation": _tuple(extent.standard_deviation),
+        "bounds": tuple(zip(_tuple(extent.low), _tuple(extent.high), strict=True)),
+    }
 
 
-def _facts(system: CompiledSystem, trials: list[Trial], extent: Attractor, seed: int) -> Facts:
+def _facts(system: CompiledSystem, trials: list[Trial], extent: Attractor, seed: int, rest: float | None) -> Facts:
     definition, exponents, trial = system.definition, trials[-1].first, trials[-1]
     statistics, settings = exponents.statistics, exponents.settings
     if np.isnan(statistics.mean).any():
         raise InvariantError(f"{definition.name}: every orbit left the attractor while measuring; narrow [initial] or change the parameters")
     _check_ends(definition, trial)
-    dimension, dimension_error = dimension_with_error(statistics)
+    numbers = degrees_of_freedom(system) if isinstance(system, FieldSystem) else 0  # of other kinds K exponents are as many as are wanted
     largest = float(statistics.mean[0])
     positive = int(np.count_nonzero(statistics.mean > zero_width(statistics)))
     period = middle_period(extent.periods)
-    regime = "metastable" if trial.escaping else regime_of(definition, statistics, at_rest=extent.at_rest)
+    regime = "metastable" if trial.escaping else regime_of(definition, statistics, at_rest=extent.at_rest or _resting(system, rest, positive))
     stiffness = extent.decay * period / (2.0 * np.pi)
     rates = exponents.rates[exponents.status == Status.OK]
     return Facts(
@@ -219,13 +212,11 @@ def _facts(system: CompiledSystem, trials: list[Trial], extent: Attractor, seed:
         regime=regime,
         period=period,
         periods=_tuple(extent.periods),
-        mean=_tuple(extent.mean),
-        standard_deviation=_tuple(extent.standard_deviation),
-        bounds=tuple(zip(_tuple(extent.low), _tuple(extent.high), strict=True)),
+        **_extent(extent),
         divergence=Measured(*extent.divergence),
         lyapunov_spectrum=Measured(_tuple(statistics.mean), _tuple(statistics.standard_error)),
-        kaplan_yorke_dimension=Measured(dimension, dimension_error),
-        entropy_bound=_entropy_bound(statistics),
+        kaplan_yorke_dimension=dimension_of(statistics, numbers),
+        entropy_bound=entropy_bound(statistics, numbers),
         correlation_dimension=None,
         lifetime=None,
         spread=float(np.std(rates[:, :, 0].mean(axis=1), ddof=1)) if definition.conservative and len(rates) > 1 else None,
@@ -261,15 +252,14 @@ def _check_ends(definition: SystemDefinition, trial: Trial) -> None:
                 raise InvariantError(f"{definition.name}: an orbit ended while measuring: {Status(status).sentence}; no regime can be told from that")
 
 
-def _entropy_bound(statistics: BlockMean) -> Measured:
-    positive = statistics.mean > 0.0
-    variance = float(statistics.covariance[np.ix_(positive, positive)].sum())
-    return Measured(float(statistics.mean[positive].sum()), float(np.sqrt(max(0.0, variance))))
+def _resting(system: CompiledSystem, rest: float | None, positive: int) -> bool:
+    """Whether fields came so near to rest that no pilot found a period, though walls between phases move on exponentially slowly."""
+    return isinstance(system, FieldSystem) and rest is not None and not positive
 
 
 def _correlation_dimension(system: CompiledSystem, facts: Facts, period: float, threads: int | None) -> Measured | None:
     """Measure it where there is an attractor of few dimensions, not a piece of the line, and the fit finds a scaling region."""
-    dimension = facts.kaplan_yorke_dimension.value
+    dimension = facts.kaplan_yorke_dimension and facts.kaplan_yorke_dimension.value
     if (
         facts.regime not in CHAOTIC
         or system.definition.noise is not None

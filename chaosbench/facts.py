@@ -71,8 +71,8 @@ class Facts:
     bounds: tuple[tuple[float, float], ...]
     divergence: Measured
     lyapunov_spectrum: Measured
-    kaplan_yorke_dimension: Measured
-    entropy_bound: Measured
+    kaplan_yorke_dimension: Measured | None
+    entropy_bound: Measured | None
     correlation_dimension: Measured | None
     lifetime: Measured | None
     spread: float | None

@@ -60,7 +60,7 @@ def settle(request: Request, seed: int, purpose: str, first: int, threads: int |
             np.concatenate([draw.history for draw in draws if draw.history is not None]) if draws[0].history is not None else None,
             draws[0].lags,
         )
-        ended, failed = _after_transient(
+        ended, ends = _after_transient(
             request, settling_noise(drawn, request.system, purpose, attempt, pending + first), request.rows[pending], threads
         )
         if settled is None:
@@ -69,27 +69,37 @@ def settle(request: Request, seed: int, purpose: str, first: int, threads: int |
             settled.states[pending] = ended.states
             if settled.history is not None and ended.history is not None:
                 settled.history[pending] = ended.history
+        failed = ends != Status.OK
         rejected[pending[failed]] += 1
-        pending = pending[failed]
+        pending, ends = pending[failed], ends[failed]
         if not pending.size:
             return unused_noise(_wrapped(settled, request.system.periods), request.system, purpose, first), rejected
     raise DatasetError(
         f"{request.system.definition.name}: trajectory {first + int(pending[0])} left the attractor in {TRIES} draws from [initial]; "
-        "narrow the initial rule, shorten the transient, or change the parameters"
+        f"{_advice(request, Status(int(ends[0])))}narrow the initial rule, shorten the transient, or change the parameters"
     )
 
 
+def _advice(request: Request, end: Status) -> str:
+    """Say first that equal steps that somebody chose may be too long, where a state grew beyond all bounds."""
+    step = request.integrator.options.get("step")
+    if step is None or end != Status.BLOW_UP:
+        return ""
+    return f"step = {step:g} may be too long for {request.integrator_name} to be stable, so give a smaller step first; else "
+
+
 def _after_transient(request: Request, drawn: InitialState, rows: np.ndarray, threads: int | None) -> tuple[InitialState, np.ndarray]:
+    """Return where the drawn states are after the transient, and the status with which each of them first ended."""
     if request.transient <= 0 or one_run(request.system):
-        return drawn, np.zeros(len(rows), dtype=bool)
-    reached, failed, rows = drawn, np.zeros(len(rows), dtype=bool), np.ascontiguousarray(rows)
+        return drawn, np.full(len(rows), Status.OK, dtype=np.int64)
+    reached, ends, rows = drawn, np.full(len(rows), Status.OK, dtype=np.int64), np.ascontiguousarray(rows)
     for start, end in pairwise(_marks(request)):
         span = np.array([0.0, end - start])
         solution = request.integrator.solve(
             request.system, reached, span, parameters=rows, seed=request.seed, rtol=request.rtol, atol=request.atol, threads=threads
         )
-        reached, failed = solution.final, failed | (solution.status != Status.OK)
-    return reached, failed
+        reached, ends = solution.final, np.where(ends == Status.OK, solution.status, ends)
+    return reached, ends
 
 
 def _marks(request: Request) -> list[float]:

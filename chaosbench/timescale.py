@@ -14,7 +14,9 @@ from chaosbench.noisy_starts import one_run
 
 MAP_PERIOD = 1.0
 _SAMPLES = 4096
-_AT_REST, _OF_REST = 2, 100.0
+_AT_REST, _OF_REST = 2, 10.0
+_FIRST, _FIRST_OF_FIELDS = 0.05, 0.2  # of the time scale in which a state moves: the sampling interval at first; fields swing slowly
+_MOST, _MOST_OF_PLANES = 8e8, 4e9  # of fields: evaluations times numbers of a state after which no period is looked for any more
 _STARTS = 8
 _PIECES, _WATCHED = 16, 64  # of fields: parts of a run, of which all grid values are in memory, and values looked at
 
@@ -126,13 +128,13 @@ def pilot(system: CompiledSystem, *, parameters: np.ndarray | None = None) -> Pi
 def _look(system: CompiledSystem, initial: InitialState, parameters: np.ndarray | None) -> tuple[Pilot | None, Status]:
     """Follow one start; None with the reason when its trajectory ends early."""
     integrator = choose(system).integrator
-    dt, time, still = 0.05 / max(_pace(system, initial), 1e-6), 0.0, 0
+    dt, time, still, work = (_FIRST_OF_FIELDS if isinstance(system, FieldSystem) else _FIRST) / max(_pace(system, initial), 1e-6), 0.0, 0, 0
     shortest, longest = 20, _SAMPLES / 80
     if system.diffusion is not None:  # the period of one noisy run is known to a factor of about 2 only
         [step] = equal_steps(system, system.diffusion, initial.states, system.parameter_values[None], FRACTION)
         dt, shortest, longest = 4.0 * min(float(step), 1e6), 16, _SAMPLES / 32
     for _ in range(24):
-        states, last, status = _watched(system, integrator, initial, dt, parameters)
+        states, last, status, evaluations = _watched(system, integrator, initial, dt, parameters)
         if status != Status.OK:
             return None, status
         found = dominant_period(states[_SAMPLES // 2 :], dt, noisy=system.definition.noise is not None)
@@ -141,7 +143,8 @@ def _look(system: CompiledSystem, initial: InitialState, parameters: np.ndarray 
         if np.isfinite(period) and shortest * dt <= period <= longest * dt:
             return Pilot(period, last.states[0], time), Status.OK
         still = 0 if np.isfinite(period) else still + 1
-        if still == _AT_REST:
+        work += evaluations * system.dimension
+        if still == _AT_REST or (isinstance(system, FieldSystem) and work > (_MOST_OF_PLANES if system.plane else _MOST)):
             break
         initial = initial if one_run(system) else last
         dt *= 0.25 if np.isfinite(period) and period < shortest * dt else 2.0
@@ -169,35 +172,44 @@ def _pace(system: CompiledSystem, initial: InitialState) -> float:
 
 def _watched(
     system: CompiledSystem, integrator: Integrator, initial: InitialState, dt: float, parameters: np.ndarray | None
-) -> tuple[np.ndarray, InitialState, Status]:
-    """Return the samples (T, D or more) of one trajectory, angles embedded, its end, and how it ended; of fields at most 64 evenly spread values."""
+) -> tuple[np.ndarray, InitialState, Status, int]:
+    """Return the samples (T, D or more) of one trajectory, angles embedded, its end, how it ended, and evaluations; of fields at most
+    64 evenly spread values."""
     pieces = _PIECES if isinstance(system, FieldSystem) else 1
     places = slice(None, None, max(1, system.dimension // _WATCHED)) if isinstance(system, FieldSystem) else slice(None)
-    found = []
+    found, evaluations = [], 0
     for piece in range(pieces):
         first, beyond = piece * _SAMPLES // pieces, (piece + 1) * _SAMPLES // pieces
         times = dt * np.arange(max(first - 1, 0), beyond)
         solution = integrator.solve(system, initial, times, rtol=1e-8, atol=1e-10, parameters=parameters)
+        evaluations += int(solution.evaluations[0])
         if solution.status.any():
-            return np.empty((0, 0)), solution.final, Status(solution.status[0])
+            return np.empty((0, 0)), solution.final, Status(solution.status[0]), evaluations
         found.append(embed_angles(solution.states[0], system.periods)[1 if first else 0 :, places])
         initial = solution.final
-    return np.concatenate(found), initial, Status.OK
+    return np.concatenate(found), initial, Status.OK, evaluations
 
 
 def typical_time(system: CompiledSystem) -> float:
-    """Return the dominant period; for a system without one the slowest turn of its Jacobian where a pilot ended, the longest lag, or of fields a
-    hundredth of the time after which a pilot found them at rest. Maps: 1.
+    """Return `typical_time_and_motion` without the motion."""
+    return typical_time_and_rest(system)[0]
+
+
+def typical_time_and_rest(system: CompiledSystem) -> tuple[float, float | None]:
+    """Return a time scale, and the time after which a pilot found no motion, None where it found a dominant period.
+
+    The dominant period; for a system without one the slowest turn of its Jacobian where a pilot ended, the longest lag, or of fields ten times the
+    time in which they first move by as much as they vary in space. Maps: 1.
     """
     if system.definition.discrete:
-        return MAP_PERIOD
+        return MAP_PERIOD, None
     found = pilot(system)
     if found.period is not None:
-        return found.period
+        return found.period, None
     if system.definition.kind == "delays":
-        return float(np.max(system.lags()))
+        return float(np.max(system.lags())), found.time
     if isinstance(system, FieldSystem):
-        return found.time / _OF_REST
+        return _OF_REST / pace(system), found.time
     jacobian = system.jacobian(found.state[None])[0]
     slowest = float(np.abs(np.linalg.eigvals(jacobian)).min()) if np.isfinite(jacobian).all() else 1.0
-    return float(2.0 * np.pi / max(slowest, 1e-3))
+    return float(2.0 * np.pi / max(slowest, 1e-3)), found.time

@@ -1,8 +1,8 @@
 """The step that holds the integrals which a definition of fields declares.
 
 What a step leaves where a run begins says little about later: a smooth wave breaks up into solitons, a uniform one into bursts. So trajectories of
-definitions with integrals are carried on by steps of the usual length for a while, and their drift, which falls like step^5, says how much finer steps
-have to be. A drift counts in units of the integral of the size of what is integrated: a momentum may be 0.
+definitions with integrals are carried on by steps of the usual length for a while, and their drift, which falls like step^5, says how much finer
+steps have to be. A drift counts in units of the integral of the size of what is integrated: a momentum may be 0.
 """
 
 from typing import TYPE_CHECKING

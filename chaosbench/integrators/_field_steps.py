@@ -3,7 +3,8 @@
 The linear part is solved exactly, so stiffness limits no step. Three things do. Growth: the fastest linear mode may gain a 64th in a step. Accuracy:
 two steps half as long must lead to the same state within a millionth of the way that the state moves. Stability: h phi_1(hL) N', the share of a
 difference that the nonlinear part moves in a step, is at most 1, where the method allows 2.5 and more; directions that the linear part damps within a
-step count with what is left. Where a definition declares integrals, a fourth does: they may drift by a millionth in a thousand steps, see `_field_integrals`.
+step count with what is left. Where a definition declares integrals, a fourth does: they may drift by a millionth in a thousand steps, see
+`_field_integrals`.
 
 Measured on ten of the shipped systems: over one unit of time the error of such steps is between 1e-8 and 3e-6 of the spread of the field.
 """

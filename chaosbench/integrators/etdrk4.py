@@ -25,8 +25,9 @@ class Etdrk4(Integrator):
     Parameters
     ----------
     step: the longest step, in the system's unit of time. Each sampling interval is divided into equal steps no longer than that. None: a power of two
-        for each trajectory by the rule of `_field_steps`: a step of twice half the length may differ by a millionth of the way that the state moves, by 1000 rtol where rtol is
-        above 1e-9 (a smaller one, and atol, are ignored); integrals that the definition declares may drift by a millionth in a thousand steps.
+        for each trajectory by the rule of `_field_steps`: a step of twice half the length may differ by a millionth of the
+        way that the state moves, by 1000 rtol where rtol is above 1e-9 (a smaller one, and atol, are ignored); integrals that the definition declares
+        may drift by a millionth in a thousand steps.
 
     halvings: each of these steps is divided by two as often, to see what it leaves.
 

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import special
 
 BLOCKS = 64
-ENOUGH_RUNS = 16
+ENOUGH_RUNS = 8
 _FEWEST_BLOCKS = 16
 _CORRELATED = 0.02
 _DISAGREE = 1e-5
@@ -47,7 +47,7 @@ def student_quantile(probability: float, degrees: int) -> float:
 def block_mean(series: np.ndarray, *, slack: float = 0.0) -> BlockMean:
     """Return the mean over runs and time of `series` (B runs, M records, K) and its error.
 
-    Method: with 16 runs or more the error is that of the mean of B independent numbers, the runs' means: right whatever the correlation in time.
+    Method: with 8 runs or more the error is that of the mean of B independent numbers, the runs' means: right whatever the correlation in time.
     Blocks of time inside the runs would be no better: finite-time exponents are anticorrelated between neighbouring blocks (what an orbit gains
     from where a block ends, it loses in the next), so that plain batch means of Lorenz orbits are 30 to 50 % too wide.
     With fewer runs: batch means, see `_over_blocks`.

@@ -22,7 +22,7 @@ from chaosbench.settling import on_attractor
 
 Progress = Callable[[float, str], None]
 
-_FIRST, _RECORDS, _MOST_RECORDS = 128, 16, 128
+_FIRST, _FIRST_OF_PLANES, _RECORDS, _MOST_RECORDS = 128, 32, 16, 128
 _FASTEST = 3.0  # a short run says too little about how long the last one must be
 _FALL = 1.5  # errors fall like the length to the power -1/2 at last, like -1 while what orbits gain and lose at their ends counts
 _NATS = (4.0, 1.0, 0.25)  # the next where a column is lost in rounding: bursts contract far faster than the mean
@@ -154,7 +154,7 @@ def _extend(plan: Plan, rates: np.ndarray, per_record: int, ratio: float) -> tup
 def _first_length(plan: Plan, duration: float | None, starts: int) -> tuple[int, int]:
     """Return (intervals in a record, records) of the first part."""
     if duration is None:
-        return _FIRST // _RECORDS, _RECORDS
+        return (_FIRST_OF_PLANES if plan.planes else _FIRST) // _RECORDS, _RECORDS
     intervals = int(np.ceil(duration / (starts * plan.run.time_of(plan.interval)) - 1e-9))
     if intervals < 8:
         least = 8 * starts * plan.run.time_of(plan.interval)

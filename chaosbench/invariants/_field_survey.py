@@ -22,6 +22,7 @@ _NUMBERS = 1 << 23  # of grid values in memory
 _WATCHED = 16  # grid points of each field
 _TRACES = 32  # of a run
 _STILL = 1e-6
+_RTOL = 1e-6  # steps as coarse as those of exponents
 
 
 def extent_of(system: CompiledSystem, *, seed: int, period: float, transient: float, threads: int | None = None) -> Attractor:
@@ -38,7 +39,7 @@ def survey_fields(system: FieldSystem, *, seed: int, period: float, transient: f
     v.N'v over white noise v (Hutchinson), whose scatter is in the standard error.
     """
     runs, samples = (_RUNS_OF_PLANES, _SAMPLES_OF_PLANES) if system.plane else (_RUNS, _SAMPLES)
-    initial = on_attractor(system, n=runs, seed=seed, purpose="survey", transient=transient, threads=threads)
+    initial = on_attractor(system, n=runs, seed=seed, purpose="survey", transient=transient, rtol=_RTOL, threads=threads)
     method, dt, fields = choose(system).integrator, period / _SAMPLES_PER_PERIOD, system.shape[0]
     points = system.dimension // fields
     piece = max(2, min(samples, _NUMBERS // (runs * system.dimension)))
@@ -46,7 +47,7 @@ def survey_fields(system: FieldSystem, *, seed: int, period: float, transient: f
     watched, kept, status, count = [], [], np.zeros(runs, dtype=np.int8), 0
     for first in range(0, samples, piece):
         times = dt * np.arange(max(first - 1, 0), min(first + piece, samples))
-        solution = method.solve(system, initial, times, threads=threads)
+        solution = method.solve(system, initial, times, rtol=_RTOL, threads=threads)
         initial, status = solution.final, np.maximum(status, solution.status)
         seen = solution.states[:, 1 if first else 0 :].reshape(runs, -1, fields, points)
         good = seen[status == 0]

@@ -18,9 +18,10 @@ from chaosbench.invariants._tangents import TangentRun, slope
 from chaosbench.invariants._transients import time_scale
 
 FULL_SPECTRUM = 64
-STARTS, STARTS_OF_LINES, STARTS_OF_PLANES = 32, 16, 4
-WORK_LIMIT, WORK_OF_MANY, WORK_OF_FIELDS = 2.5e9, 1e9, 1.5e9  # of a measurement for the registry
-_PILOT = 64
+STARTS, STARTS_OF_LINES, STARTS_OF_PLANES = 32, 16, 8
+WORK_LIMIT, WORK_OF_MANY, WORK_OF_LINES, WORK_OF_PLANES = 2.5e9, 1e9, 6e9, 3e10  # of a measurement for the registry
+_PILOT, _PILOT_OF_PLANES = 64, 16
+LEADING, _LEADING_OF_PLANES = 4, 2  # exponents of fields where more would not make a dimension, or cost too much
 _FEW = 8
 _MANY, _FAR, _ROOM = 12, 4.0, 3
 _GENTLE = 0.5  # of the nats: in bursts columns part far faster than on the mean
@@ -35,9 +36,10 @@ _STEPS = 4.0  # of fields, at first
 class Options:
     """Settings that a caller may change.
 
-    n_exponents: None means all D up to 64 dimensions, otherwise, and where the last of more than twelve contract far faster than the others, enough
-    to pass the Kaplan-Yorke dimension. starts: independent orbits, 0 means 32, of fields 16, in two dimensions 4. rtol: error per step of the orbit
-    (None: by the target, see `measure_exponents`). transient: time before measuring (None: the definition's default).
+    n_exponents: None means all D up to 64 dimensions, 2 of fields in two dimensions and 4 of fields that conserve, otherwise, and where the last of
+    more than twelve contract far faster than the others, enough to pass the Kaplan-Yorke dimension. starts: independent orbits, 0 means 32, of fields
+    16, in two dimensions 8. rtol: error per step of the orbit (None: by the target, see `measure_exponents`). transient: time before measuring (None:
+    the definition's default).
     steps_per_lag: delays, None means until the local error is below rtol. neighbours: carry displaced orbits in the place of tangents; None means
     where the right-hand side of a flow jumps; distance: of these, relative. splitting: longest step of a splitting method in the place of steps with
     error control, for flows that split: its tangents are symplectic. step: of fields; None means what the starts ask for. nats: ln of the ratio of
@@ -78,6 +80,7 @@ class Plan:
     every: int
     exponents: np.ndarray
     volume: bool
+    planes: bool = False
 
     def advance(self, records: int, per_record: int) -> np.ndarray:
         """Return the rates (B, M, K) over so many more records."""
@@ -90,6 +93,8 @@ class Plan:
     @property
     def turns(self) -> int:
         """Intervals left out for the columns to turn: many where they cost little, else enough for even gaps between neighbours."""
+        if self.planes:
+            return 2 * _PILOT_OF_PLANES
         return 200 if self.run.columns <= _FEW else max(64, self.run.columns)
 
     def tolerance(self, error_of: Callable[[BlockMean], float], target_error: float, conservative: bool) -> float:
@@ -112,20 +117,25 @@ class Plan:
 
 def work_limit_of(system: CompiledSystem) -> float:
     """Return the work that a measurement for the registry may take."""
-    return WORK_OF_FIELDS if isinstance(system, FieldSystem) else WORK_OF_MANY if system.dimension > _MANY else WORK_LIMIT
+    if isinstance(system, FieldSystem):
+        return WORK_OF_PLANES if system.plane else WORK_OF_LINES
+    return WORK_OF_MANY if system.dimension > _MANY else WORK_LIMIT
 
 
 def plan_run(system: CompiledSystem, initial: InitialState, seed: int, options: Options) -> Plan:
     """Choose the number of columns, the fixed step of delays and the interval from short runs."""
     delays, fields = system.definition.kind == "delays", system.definition.kind == "fields"
     automatic = options.n_exponents is None
+    plane = isinstance(system, FieldSystem) and system.plane
     if options.n_exponents is not None:
         columns = options.n_exponents
     elif delays or fields:
-        columns = 4
+        columns = _LEADING_OF_PLANES if plane else LEADING
     else:
         columns = system.definition.tangent_dimension if system.dimension <= FULL_SPECTRUM else 16
-    most = min(FULL_SPECTRUM, degrees_of_freedom(system)) if fields else FULL_SPECTRUM if delays else system.definition.tangent_dimension
+    most = FULL_SPECTRUM if delays else system.definition.tangent_dimension
+    if fields:
+        most = min(_most_columns(system, plane), degrees_of_freedom(system))
     steps = _steps_per_lag(system, initial, seed, options) if delays else 0
     while True:
         plan = _pilot(system, initial, columns, steps, seed, options)
@@ -136,9 +146,18 @@ def plan_run(system: CompiledSystem, initial: InitialState, seed: int, options: 
     if automatic and plan.exponents.sum() < 0 and (delays or fields or system.dimension > FULL_SPECTRUM):
         wanted = min(most, int(np.ceil(kaplan_yorke(plan.exponents)[0])) + _ROOM)
         return plan if wanted == columns else _pilot(system, initial, wanted, steps, seed, options)
+    if (
+        automatic and fields and LEADING < columns == most < degrees_of_freedom(system)
+    ):  # more columns than can be had would be needed for a dimension
+        return _pilot(system, initial, LEADING, steps, seed, options)
     if automatic and not (delays or fields) and _last_cost_most(plan.exponents):
         return _without_the_last(system, initial, seed, options, plan)
     return plan
+
+
+def _most_columns(system: CompiledSystem, plane: bool) -> int:
+    """Return how many exponents of fields may be measured; what keeps volume has no dimension below that of its space."""
+    return _LEADING_OF_PLANES if plane else LEADING if system.definition.conservative else FULL_SPECTRUM
 
 
 def _last_cost_most(exponents: np.ndarray) -> bool:
@@ -185,16 +204,21 @@ def _pilot(
             splitting=options.splitting,
             threads=options.threads,
         )
-    first = interval or _first_interval(system, initial, steps)
-    run.advance(1, interval=first, per_record=_PILOT)
-    rates = run.advance(1, interval=first, per_record=_PILOT)[:, 0] / (_PILOT * run.time_of(first))
+    first, pilot = interval or _first_interval(system, initial, steps), _pilot_length(system)
+    run.advance(1, interval=first, per_record=pilot)
+    rates = run.advance(1, interval=first, per_record=pilot)[:, 0] / (pilot * run.time_of(first))
     alive = rates[run.status == Status.OK]
     exponents = alive.mean(axis=0) if len(alive) else np.zeros(columns)
     if interval is None:
         interval = _interval_of(system, run, exponents, first, steps, options.nats)
     interval = _within_rounding(system, run, interval)
     volume = system.definition.conservative and 1 < columns == system.definition.tangent_dimension
-    return Plan(run, interval, run.steps_in(interval), exponents, volume)
+    return Plan(run, interval, run.steps_in(interval), exponents, volume, isinstance(system, FieldSystem) and system.plane)
+
+
+def _pilot_length(system: CompiledSystem) -> int:
+    """Return the intervals of a pilot."""
+    return _PILOT_OF_PLANES if isinstance(system, FieldSystem) and system.plane else _PILOT
 
 
 def _interval_of(system: CompiledSystem, run: TangentRun | NeighbourRun, exponents: np.ndarray, first: float, steps: int, nats: float) -> float:
@@ -210,7 +234,7 @@ def _within_rounding(system: CompiledSystem, run: TangentRun | NeighbourRun, int
     """Return `interval`, or a shorter one, in which no burst parts the first and the last column so far that rounding decides the last."""
     whole = _counts_steps(system)
     for _ in range(_SHORTENINGS):
-        logs = run.advance(_PILOT, interval=interval, per_record=1, every=run.steps_in(interval))[run.status == Status.OK]
+        logs = run.advance(_pilot_length(system), interval=interval, per_record=1, every=run.steps_in(interval))[run.status == Status.OK]
         parted = float((logs[..., 0] - logs[..., -1]).max()) if len(logs) else 0.0
         if system.definition.events:  # what an event leaves without length is lost at any interval
             parted = float(np.nanmax(np.where(np.isneginf(logs), np.nan, logs[..., :1] - logs), initial=0.0))

@@ -4,12 +4,18 @@ from chaosbench.dynamics.compile import CompiledSystem
 from chaosbench.facts import load_facts
 from chaosbench.invariants._rounding import two_digits
 from chaosbench.requests import MAP_TRANSIENT, transient_periods
-from chaosbench.timescale import typical_time
+from chaosbench.timescale import typical_time_and_rest
 
 
 def time_scale(system: CompiledSystem) -> float:
     """Return `typical_time` in two digits, so that no machine's rounding decides how long a run is."""
-    return two_digits(typical_time(system))
+    return time_scale_and_rest(system)[0]
+
+
+def time_scale_and_rest(system: CompiledSystem) -> tuple[float, float | None]:
+    """Return `time_scale`, and the time after which a pilot found no motion, None where the scale is a dominant period."""
+    time, rest = typical_time_and_rest(system)
+    return two_digits(time), None if rest is None else two_digits(rest)
 
 
 def transient_of(system: CompiledSystem, period: float) -> float:

@@ -84,7 +84,8 @@ class Trial:
         statistics = self.first.statistics
         nearest = int(np.argmin(np.abs(statistics.mean)))
         zero = np.abs(statistics.mean[nearest]) <= 4.0 * statistics.standard_error[nearest] + 0.5 * statistics.slack
-        still = self.definition.discrete or self.definition.noise is not None or statistics.mean[0] <= zero_width(statistics)[0]
+        unknown = self.definition.kind == "fields" and bool(statistics.mean[-1] > zero_width(statistics)[-1])  # of many the first alone
+        still = unknown or self.definition.discrete or self.definition.noise is not None or statistics.mean[0] <= zero_width(statistics)[0]
         return bool((zero or still) and self.balanced and self.lasting and self.distance <= 1.0 and not statistics.drifting and not statistics.mixed)
 
 
