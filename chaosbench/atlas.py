@@ -46,16 +46,18 @@ def measure(
 ) -> Facts:
     """Return the measured facts of `definition`.
 
-    Method: the transient is 100 dominant periods (maps: 1000 iterations, conservative systems: none). Exponents of 32 orbits until the standard
-    error of the largest is 0.4 % of it (maps 0.1 %, above twelve dimensions 1 %), or 0.0004 per period where it is below 0.1 per period, less where
-    a published value asks for it, but for at most `work_limit_of` the system (about 10 s of one core; four times that while the error of chaos or,
-    with noise, of any largest exponent exceeds 3 %). They are confirmed by a second, ten times less precise run with other starts, a ten times
-    smaller tolerance and ten transients; if the two disagree, the halves of the orbits do, or the sum is not the mean divergence, all is done again
-    with ten times the transient and a hundredth of the tolerance (Runge-Kutta steps a tenth, delays twice the steps), up to three times; if the
-    second is lower by 3 joint errors, chaos may end, and is not measured again. Where there is no lasting chaos the lifetime of what went before is
-    measured. Means, bounds and periods are those of 16 trajectories of 256 periods; the correlation dimension of 80 000 points; the regime by
-    `regime_of`. effort: share of that work, errors are larger by its root. The result depends on definition, seed, effort and versions alone. Raises
-    InvariantError when every orbit leaves the attractor.
+    Method: the transient is 100 dominant periods (fields in two dimensions 25, maps 1000 iterations, conservative systems none). Exponents of 32
+    orbits until the standard error of the largest is 0.4 % of it (maps 0.1 %, above twelve dimensions 1 %), or 0.0004 per period where it is below
+    0.1 per period, less where a published value asks for it, but for at most `work_limit_of` the system (about 10 s of one core; four times that
+    while the error of chaos or, with noise, of any largest exponent exceeds 3 %). They are confirmed by a second, ten times less precise run with
+    other starts, a ten times smaller tolerance and ten times the transient; if the two disagree, the halves of the orbits do, or the sum is not the
+    mean divergence, all is done again with ten times the transient and a hundredth of the tolerance (Runge-Kutta steps a tenth, delays twice the
+    steps), up to three times; if the second is lower by 3 joint errors, chaos may end, and is not measured again. Fields have a limit of their own
+    (lines 16 orbits, planes 8 with the first two exponents and a confirmation after twice the transient with the same step); of those that come to
+    rest the way there is described. Where there is no lasting chaos the lifetime of what went before is measured. Means, bounds and periods are those
+    of 16 trajectories of 256 periods; the correlation dimension of 80 000 points; the regime by `regime_of`. effort: share of that work, errors are
+    larger by its root. The result depends on definition, seed, effort and versions alone. Raises InvariantError when every orbit leaves the
+    attractor.
     """
     system = compile_system(definition)
     report = progress or _silent

@@ -52,12 +52,14 @@ class Facts:
     regime: by `regime_of`, or "transient" or "metastable" for chaos that does not stay; lifetime: how long that lasts on average. period: dominant
     period (middle one of the components); periods: per component. mean, standard_deviation, bounds (low, high): per component, NaN for angles.
     divergence: mean trace of the Jacobian (maps: mean log|det J|) over the attractor, measured apart from the exponents. entropy_bound: sum of the
-    positive exponents, an upper bound of the entropy (Ruelle). correlation_dimension: None where there is no attractor or no scaling region. spread:
-    standard deviation of the largest exponent between orbits, for conservative systems, whose orbits may never meet. stiffness: fastest decay rate
-    (median over the attractor) times period over 2 pi, flows only. positive_exponents: how many are above what counts as 0. lyapunov_time: 1 /
-    largest exponent, None when that is not positive or chaos does not settle. transient: time left out. confirmation: a second run. drifting, mixed:
-    whether halves of orbits, or orbits, still differ. orbits (that did not escape), duration (of all of them together), rtol, method, integrator,
-    seed, versions: how to repeat it.
+    positive exponents, an upper bound of the entropy (Ruelle). Both are None for fields of which too few exponents are known: the dimension where
+    their sum is not negative, the bound where the last is positive. Fields that come to rest have exponents of rest, and everything else is of the
+    way there: the transient is 0, the period ten times the time in which they first move by as much as they vary in space. correlation_dimension:
+    None where there is no attractor or no scaling region. spread: standard deviation of the largest exponent between orbits, for conservative
+    systems, whose orbits may never meet. stiffness: fastest decay rate (median over the attractor) times period over 2 pi, flows only.
+    positive_exponents: how many are above what counts as 0. lyapunov_time: 1 / largest exponent, None when that is not positive or chaos does not
+    settle. transient: time left out. confirmation: a second run. drifting, mixed: whether halves of orbits, or orbits, still differ. orbits (that did
+    not escape), duration (of all of them together), rtol, method, integrator, seed, versions: how to repeat it.
     """
 
     schema: int

@@ -157,7 +157,7 @@ def _measured(facts: Facts) -> list[str]:
         "Measured",
         f"  regime: {facts.regime}",
         *(f"  {name}: {_pair(measured.value, measured.standard_error)}" for name, measured in told.items() if measured is not None),
-        f"  dominant period: {facts.period:.4g}"
+        f"  {'time scale' if facts.regime == 'fixed point' else 'dominant period'}: {facts.period:.4g}"
         + (f", Lyapunov time: {facts.lyapunov_time:.4g}" if facts.lyapunov_time is not None else ", no Lyapunov time"),
         f"  by {facts.method}",
         f"  again with seed {second.seed}: {_pair(second.value, second.standard_error)}, {second.distance:.2g} of the difference that is allowed",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from chaosbench.dynamics.compile import CompiledSystem
 
 _AHEAD, _DRIFT, _ORDER = 1024, 1e-6, 5
-_COARSE, _HALVINGS = 0.1, 6  # a larger drift says that steps are too long, not by how much
+_COARSE, _HALVINGS = 0.01, 6  # a larger drift says that steps are too long, not by how much
 
 
 def halvings_for_integrals(
@@ -27,7 +27,7 @@ def halvings_for_integrals(
 ) -> np.ndarray:
     """Return how often `steps` (n,) are to be halved that the integrals of states (n, D) with parameters (P,) drift by less than a millionth.
 
-    Method: 1024 steps, then as often as step^5 asks; where integrals drift by a tenth or are lost, half the step first, over the same time.
+    Method: 1024 steps, then as often as step^5 asks; where integrals drift by a hundredth or are lost, half the step first, over the same time.
     """
     found, waiting, integrals = np.zeros(len(states), dtype=np.int64), np.ones(len(states), dtype=bool), system.definition.integrals or {}
     for halved in range(_HALVINGS):

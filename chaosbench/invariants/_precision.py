@@ -8,7 +8,7 @@ from chaosbench.invariants._exponents import Exponents
 from chaosbench.invariants._kaplan_yorke import zero_width
 from chaosbench.invariants._trials import PRECISION
 
-PRECISION_OF_MAPS, PRECISION_OF_MANY, MANY = 0.001, 0.01, 12
+PRECISION_OF_MAPS, PRECISION_OF_MANY, PRECISION_OF_PLANES, MANY = 0.001, 0.01, 0.05, 12
 _OF_TOLERANCE, _OF_TOLERANCE_OF_MANY = 0.8, 0.1
 _LEAST = 0.03
 _SLOWEST = 0.1
@@ -25,6 +25,8 @@ def too_rough(definition: SystemDefinition, exponents: Exponents) -> bool:
 def precision_of(definition: SystemDefinition) -> float:
     """Return the relative error aimed at: enough to be held against every published largest exponent at the file's parameters."""
     precision = PRECISION_OF_MANY if definition.dimension > MANY else PRECISION_OF_MAPS if definition.discrete else PRECISION
+    if definition.space is not None and len(definition.space.axes) > 1:
+        precision = PRECISION_OF_PLANES
     values = definition.scalars
     for known in definition.known:
         here = all(values[name] == value for name, value in {**(known.parameters or {}), **(known.size or {})}.items())

@@ -15,6 +15,7 @@ from chaosbench.dynamics.reader import read_definition
 from chaosbench.errors import IntegrationError
 from chaosbench.initial import draw_initial
 from chaosbench.integrators._exponential_drivers import exponential_weights
+from chaosbench.integrators._field_integrals import of_sizes
 from chaosbench.integrators._field_steps import longest_field_steps
 from chaosbench.integrators._request import checked
 from chaosbench.integrators._sampling import equal_intervals
@@ -257,6 +258,23 @@ def test_the_default_step_follows_growth_and_accuracy(make: Make) -> None:
         h /= 2.0
     assert h < 1 / 16
     assert default_step(make(BLOW_UP), InitialState(np.full((1, 12), 8.0))) == h
+
+
+@pytest.mark.parametrize("name", ["korteweg_de_vries", "nonlinear_schroedinger"])
+def test_the_default_step_holds_declared_integrals(name: str) -> None:
+    """A millionth in 1024 of the steps that the start alone asks for, 32 units of time."""
+    system = shipped(name)
+    found = METHOD().solve(system, draw_initial(system, seed=0, n=4), np.array([0.0, 16.0, 32.0]))
+    for tree in (system.definition.integrals or {}).values():
+        values = system.quantity(tree).value(found.states.reshape(-1, system.dimension), system.parameter_values).reshape(4, 3)
+        sizes = np.abs(system.quantity(of_sizes(tree)).value(found.states[:, 0], system.parameter_values))
+        assert (np.abs(values - values[:, :1]).max(axis=1) <= 1e-6 * sizes).all()
+
+
+def test_a_loose_tolerance_makes_the_default_step_longer_and_a_tight_one_does_not(waves: tuple[FieldSystem, InitialState]) -> None:
+    system, initial = waves
+    counts = [METHOD().solve(system, initial, np.array([0.0, 4.0]), rtol=rtol).evaluations.max() for rtol in (1e-6, 1e-9, 1e-12)]
+    assert counts[0] < counts[1] == counts[2]
 
 
 def test_sampling_times_are_runs_of_equal_intervals() -> None:

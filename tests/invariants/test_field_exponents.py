@@ -5,19 +5,23 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from chaosbench.atlas import measure
 from chaosbench.catalogue import system_files
 from chaosbench.dynamics.compile import FieldSystem, compile_system
 from chaosbench.dynamics.reader import read_definition
 from chaosbench.errors import InvariantError
+from chaosbench.facts import Measured
 from chaosbench.initial import draw_initial
 from chaosbench.integrators._field_drivers import field_step
 from chaosbench.integrators._field_engine import FieldEngine
 from chaosbench.integrators.base import InitialState
 from chaosbench.integrators.etdrk4 import Etdrk4
+from chaosbench.invariants._block_error import BlockMean, block_mean
 from chaosbench.invariants._field_run import FieldRun, degrees_of_freedom
 from chaosbench.invariants._field_survey import survey_fields
 from chaosbench.invariants._kaplan_yorke import kaplan_yorke
 from chaosbench.invariants._plans import Options
+from chaosbench.invariants._summaries import dimension_of, entropy_bound
 from chaosbench.invariants.largest_exponent import LargestExponent
 from chaosbench.invariants.lyapunov_spectrum import LyapunovSpectrum
 
@@ -145,6 +149,30 @@ def test_the_survey_has_one_entry_a_field_and_the_exact_divergence_of_a_linear_e
     assert found.mean.shape == found.low.shape == found.periods.shape == (1,)
     assert found.divergence[0] == pytest.approx(-(wave.sum() - 0.5), rel=1e-12)
     assert abs(found.mean[0]) < 1e-12
+
+
+def test_fields_that_come_to_rest_have_the_facts_of_the_way_there(make: Make) -> None:
+    """u = u0 cos(x) exp(-0.3 t) and its like: no period, the exponents of rest, and nothing left out, for at rest there is nothing to see."""
+    decay = make('[domain]\nx = { length = "2*pi", points = 16 }\n[state]\nu = { mean = 0, meaning = "height" }\n[equations]\nu = "0.3*dx(u, 2)"\n')
+    facts = measure(decay.definition)
+    assert facts.regime == "fixed point"
+    assert facts.lyapunov_spectrum.value[:3] == pytest.approx([-0.3, -0.3, -1.2], rel=1e-6)
+    assert facts.transient == 0.0
+    assert facts.period == pytest.approx(10.0 / 0.3, rel=0.05)  # two digits
+    assert facts.bounds[0] == pytest.approx((-1.0, 1.0))
+    assert facts.kaplan_yorke_dimension == Measured(0.0, 0.0)
+
+
+def test_too_few_exponents_make_no_dimension_and_no_bound_of_the_entropy() -> None:
+    def statistics(*exponents: float) -> BlockMean:
+        return block_mean(np.tile(exponents, (16, 8, 1)))
+
+    assert dimension_of(statistics(0.2, 0.1), 1000) is None
+    assert entropy_bound(statistics(0.2, 0.1), 1000) is None
+    assert entropy_bound(statistics(0.2, -0.1), 1000) == Measured(0.2, 0.0)
+    assert dimension_of(statistics(0.2, -0.1), 1000) is None
+    assert dimension_of(statistics(0.2, -0.1), 2) == Measured(2.0, 0.0)
+    assert dimension_of(statistics(0.1, -0.2), 1000) == Measured(1.5, 0.0)
 
 
 @pytest.mark.slow
