@@ -247,7 +247,7 @@ def _within_rounding(system: CompiledSystem, run: TangentRun | NeighbourRun, int
 
 def _counts_steps(system: CompiledSystem) -> bool:
     """Whether an interval is a number of iterations or of steps: a part of one would be counted as time and not taken."""
-    return system.definition.kind in ("maps", "delays") or system.definition.noise is not None
+    return system.definition.kind in ("maps", "delays", "fields") or system.definition.noise is not None
 
 
 def _first_interval(system: CompiledSystem, initial: InitialState, steps: int) -> float:
