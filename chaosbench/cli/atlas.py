@@ -70,7 +70,7 @@ def _row(entry: Entry) -> list[str]:
         entry.headline.name,
         facts["regime"],
         _pair(spectrum["value"][0], spectrum["standard_error"][0]),
-        str(facts["positive_exponents"]),
+        f"{facts['positive_exponents']}{'' if facts['entropy_bound'] else ' or more'}",
         *(_pair(*_value(facts[name])) for name in ("kaplan_yorke_dimension", "correlation_dimension")),
         *(_pair(facts[name], None) for name in ("lyapunov_time", "period")),
     ]

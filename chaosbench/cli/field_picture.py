@@ -26,12 +26,12 @@ def field_portrait(system: FieldSystem) -> str:
 
     A system that was not measured is shown from its initial state on, because finding its attractor may take long.
     """
-    definition, attractor = system.definition, load_facts(system.definition) is not None
-    dt = None if attractor else 0.3 / pace(system)
-    data = simulate(definition, n_trajectories=1, n_samples=_SAMPLES, seed=0, dt=dt, transient=None if attractor else 0.0)
+    definition, facts = system.definition, load_facts(system.definition)
+    dt = None if facts else 0.3 / pace(system)
+    data = simulate(definition, n_trajectories=1, n_samples=_SAMPLES, seed=0, dt=dt, transient=None if facts else 0.0)
     first = data["state"].values[0, :, 0]
     name, length = str(data["field"].values[0]), float(data["time"].values[-1])
-    where = "on the attractor" if attractor else "from an initial state (not measured yet)"
+    where = "from an initial state (not measured yet)" if facts is None else "on the attractor" if facts.transient else "from an initial state"
     if first.ndim == 2:
         return f"{name}: x to the right, {length:.3g} units of time downwards, {where}\n{shades(first)}"
     return f"{name} in the plane, {where}, {length:.3g} units of time later\n{shades(first[-1][::-1], columns=36)}"
