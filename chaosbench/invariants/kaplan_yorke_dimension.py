@@ -1,12 +1,16 @@
 """The Kaplan-Yorke (Lyapunov) dimension: where the sum of the exponents, from the largest on, passes zero."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+from chaosbench.dynamics.compile import FieldSystem
 from chaosbench.invariants._exponents import measure_exponents
+from chaosbench.invariants._field_run import degrees_of_freedom
 from chaosbench.invariants._kaplan_yorke import SOURCE, dimension_with_error
 from chaosbench.invariants._plans import Options
 from chaosbench.invariants._reports import compiled_subject, scalar_estimate
+from chaosbench.invariants._summaries import dimension_of
 from chaosbench.invariants.base import Estimate, Invariant
 
 
@@ -45,4 +49,9 @@ class KaplanYorkeDimension(Invariant):
             progress=progress,
         )
         convention = "0 for a fixed point, 1 for a limit cycle, n for an n-torus, at most the number of exponents"
-        return scalar_estimate(measured, target_error, unit=self.unit, convention=convention, source=SOURCE, value_of=dimension_with_error)
+        found = scalar_estimate(measured, target_error, unit=self.unit, convention=convention, source=SOURCE, value_of=dimension_with_error)
+        if isinstance(system, FieldSystem) and dimension_of(measured.statistics, degrees_of_freedom(system)) is None:
+            count = len(measured.statistics.mean)
+            reason = f"the sum of the {count} exponents measured is not negative, so that the dimension is larger; ask for more (n_exponents)"
+            return replace(found, status="short", reason=reason)
+        return found

@@ -22,6 +22,7 @@ from chaosbench.invariants._field_survey import survey_fields
 from chaosbench.invariants._kaplan_yorke import kaplan_yorke
 from chaosbench.invariants._plans import Options
 from chaosbench.invariants._summaries import dimension_of, entropy_bound
+from chaosbench.invariants.kaplan_yorke_dimension import KaplanYorkeDimension
 from chaosbench.invariants.largest_exponent import LargestExponent
 from chaosbench.invariants.lyapunov_spectrum import LyapunovSpectrum
 
@@ -173,6 +174,17 @@ def test_too_few_exponents_make_no_dimension_and_no_bound_of_the_entropy() -> No
     assert dimension_of(statistics(0.2, -0.1), 1000) is None
     assert dimension_of(statistics(0.2, -0.1), 2) == Measured(2.0, 0.0)
     assert dimension_of(statistics(0.1, -0.2), 1000) == Measured(pytest.approx(1.5), pytest.approx(0.0, abs=1e-12))
+
+
+def test_a_dimension_from_too_few_exponents_of_a_field_is_short(make: Make) -> None:
+    """About 0 the waves 0, 1 and -1 grow, at 1, 0 and 0, and the next two decay: three exponents have the sum 1, five -5."""
+    rest = make('[domain]\nx = { length = "2*pi", points = 16 }\n[state]\nu = { meaning = "height" }\n[equations]\nu = "u + dx(u, 2)"\n')
+    few, enough = (
+        KaplanYorkeDimension(options=Options(n_exponents=n, starts=4, transient=0.0)).estimate(rest, seed=0, duration=400.0) for n in (3, 5)
+    )
+    assert (few.status, few.value) == ("short", 3.0)
+    assert "n_exponents" in few.reason
+    assert (enough.status, enough.value) == ("converged", pytest.approx(3.0 + 1.0 / 3.0, rel=1e-6))
 
 
 @pytest.mark.slow
