@@ -19,7 +19,7 @@ from chaosbench.invariants._transients import time_scale
 
 FULL_SPECTRUM = 64
 STARTS, STARTS_OF_LINES, STARTS_OF_PLANES = 32, 16, 8
-WORK_LIMIT, WORK_OF_MANY, WORK_OF_LINES, WORK_OF_PLANES = 2.5e9, 1e9, 6e9, 3e10  # of a measurement for the registry
+WORK_LIMIT, WORK_OF_MANY, WORK_OF_LINES, WORK_OF_PLANES = 2.5e9, 1e9, 6e9, 8e10  # of a measurement for the registry
 _PILOT, _PILOT_OF_PLANES = 64, 16
 LEADING, _LEADING_OF_PLANES = 4, 2  # exponents of fields where more would not make a dimension, or cost too much
 _FEW = 8
