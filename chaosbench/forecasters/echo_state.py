@@ -1,23 +1,11 @@
 """Echo state network: a fixed random recurrent network whose linear readout is fitted and fed back."""
 
-from collections.abc import Callable, Sequence
-
-import numpy as np
-
-from chaosbench.dynamics.autonomous import AutonomousMap
-from chaosbench.forecasters._border import fitted, positive, too_short, trajectories, within
-from chaosbench.forecasters._echo_state_map import EchoStateMap
-from chaosbench.forecasters._feedback_map import continued
-from chaosbench.forecasters._least_squares import LeastSquares
-from chaosbench.forecasters._reservoir import Reservoir, draw_reservoir
-from chaosbench.forecasters._validation import check_ridge, fit_with_ridge
-from chaosbench.forecasters.base import Budget, Forecaster, Problem, Training
-from chaosbench.randomness import generator
-
-_CHUNK = 1024  # unit states kept at a time while fitting
+from chaosbench.forecasters._patches import Patches, one_patch
+from chaosbench.forecasters._reservoir_forecaster import ReservoirForecaster
+from chaosbench.forecasters.base import Training
 
 
-class EchoStateNetwork(Forecaster):
+class EchoStateNetwork(ReservoirForecaster):
     """h_t = (1 - l) h_{t-1} + l tanh(W h_{t-1} + V u_t + b), prediction of u_{t+1} = w_0 + W_out' h_t, fed back as the next input.
 
     Symbols: N = units; W (N, N) sparse, each entry present with probability degree / N and normal, scaled to spectral_radius exactly;
@@ -37,8 +25,6 @@ class EchoStateNetwork(Forecaster):
     training samples in proportion, and 500 units do not follow 40 coupled cells.
     """
 
-    rollout = "recurrent"
-    deterministic = False
     source = "H. Jaeger and H. Haas, Science 304, 78 (2004), doi:10.1126/science.1091277"
 
     def __init__(
@@ -52,85 +38,23 @@ class EchoStateNetwork(Forecaster):
         ridge: float | None = None,
         degree: float = 10.0,
         washout: int = 100,
+        squares: bool = False,
+        increments: bool = False,
+        noise: float = 0.0,
     ) -> None:
-        positive({"units": units})
-        largest = float(np.finfo(np.float64).max)
-        within("leak", leak, 0.0, 1.0, open_below=True)
-        within("degree", degree, 0.0, float(units), open_below=True)
-        scales = {"spectral_radius": spectral_radius, "input_scale": input_scale, "bias": bias, "washout": washout}
-        for name, value in scales.items():
-            within(name, value, 0.0, largest)
-        check_ridge(ridge)
-        self.units = units
-        self.spectral_radius = spectral_radius
-        self.input_scale = input_scale
-        self.leak = leak
-        self.bias = bias
-        self.ridge = ridge
-        self.degree = degree
-        self.washout = int(washout)
-        self._map: EchoStateMap | None = None
-        self._observed: int = 0
-
-    def unsupported(self, problem: Problem) -> str | None:
-        """Return a reason if the training data end within the washout."""
-        return too_short(problem, training=self.washout + 2, context=1, need=self._need())
-
-    def fit(self, training: Training, *, seed: int, device: str = "cpu", budget: Budget | None = None) -> None:
-        """Draw the reservoir of `seed`, run it over the training trajectories and solve for the readout."""
-        self._map = None
-        states = trajectories(training, minimum=self.washout + 2, need=self._need())
-        self._observed = states[0].shape[1]
-        reservoir = draw_reservoir(
-            generator(seed, "reservoir"),
-            units=self.units,
-            inputs=self._observed,
-            degree=self.degree,
-            spectral_radius=self.spectral_radius,
-            input_scale=self.input_scale,
-            bias=self.bias,
-            leak=self.leak,
-        )
-        self._map = fit_with_ridge(
-            self.ridge, training, states, minimum=self.washout + 2, prepare=lambda series: self._family(reservoir, series, training.dt)
+        super().__init__(
+            units=units,
+            spectral_radius=spectral_radius,
+            input_scale=input_scale,
+            leak=leak,
+            bias=bias,
+            ridge=ridge,
+            degree=degree,
+            washout=washout,
+            squares=squares,
+            increments=increments,
+            noise=noise,
         )
 
-    def _family(self, reservoir: Reservoir, series: Sequence[np.ndarray], dt: float) -> Callable[[float], EchoStateMap]:
-        problem = LeastSquares(self.units + 1, self._observed)
-        for states in series:
-            units = np.zeros((self.units, 1))
-            rows: list[np.ndarray] = []
-            for t, sample in enumerate(states[:-1]):
-                units = reservoir.advance(np.concatenate([units, sample[:, None]]))
-                if t >= self.washout:
-                    rows.append(units[:, 0])
-                if rows and (len(rows) == _CHUNK or t == len(states) - 2):
-                    problem.add(np.column_stack([np.ones(len(rows)), rows]), states[t + 2 - len(rows) : t + 2])
-                    rows = []
-
-        def fitted_with(ridge: float) -> EchoStateMap:
-            weights = problem.ridge(ridge)
-            return EchoStateMap(reservoir, weights[0], np.ascontiguousarray(weights[1:]), dt=dt, settling=max(1, self.washout))
-
-        return fitted_with
-
-    def forecast(
-        self,
-        context: np.ndarray,
-        horizon: int,
-        *,
-        times: np.ndarray | None = None,
-        parameters: np.ndarray | None = None,
-        n_samples: int = 1,
-        seed: int = 0,
-    ) -> np.ndarray:
-        """Return the closed-loop continuations (W, S, H, D), all samples equal; parameters are not read."""
-        model = fitted(self._map, "EchoStateNetwork")
-        return continued(model, context, horizon, times=times, n_samples=n_samples, need="a forecast continues at least 1")
-
-    def as_map(self) -> AutonomousMap:
-        """Return the fitted closed loop on the state (h_{t-1}, u_t)."""
-        return fitted(self._map, "EchoStateNetwork")
-
-    def _need(self) -> str:
-        return f"a washout of {self.washout} and one pair need {self.washout + 2}"
+    def _parts(self, training: Training, dimension: int) -> tuple[Patches, bool]:
+        return one_patch(dimension), True

@@ -18,10 +18,10 @@ def test_one_unit_follows_the_recursion_worked_by_hand() -> None:
     reservoir = Reservoir(scipy.sparse.csr_array(np.array([[0.5, 2.0]])), bias=np.array([0.1]), leak=0.25)
     # 0.75 * 0.2 + 0.25 * tanh(0.5 * 0.2 + 2 * 0.3 + 0.1) = 0.15 + 0.25 * tanh(0.8)
     assert reservoir.advance(np.array([[0.2], [0.3]]))[0, 0] == pytest.approx(0.15 + 0.25 * 0.664036770267849, rel=1e-14)
-    following, slope = reservoir.advance_tangents(np.array([0.2, 0.3]), np.eye(2))
+    following, slope = reservoir.advance_tangents(np.array([[0.2], [0.3]]), np.eye(2)[:, :, None])
     square = 1 - 0.664036770267849**2
-    assert following[0] == pytest.approx(0.15 + 0.25 * 0.664036770267849, rel=1e-14)
-    np.testing.assert_allclose(slope[:, 0], [0.75 + 0.25 * square * 0.5, 0.25 * square * 2.0], rtol=1e-13)
+    assert following[0, 0] == pytest.approx(0.15 + 0.25 * 0.664036770267849, rel=1e-14)
+    np.testing.assert_allclose(slope[0, :, 0], [0.75 + 0.25 * square * 0.5, 0.25 * square * 2.0], rtol=1e-13)
 
 
 def drawn(units: int = 300, degree: float = 8.0) -> Reservoir:
