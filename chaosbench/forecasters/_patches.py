@@ -1,5 +1,6 @@
 """Parts of a lattice that are forecast one by one: which components each reads and which it writes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -70,6 +71,17 @@ def patches_of(geometry: Geometry, *, side: int, overlap: int) -> Patches:
         read.append(seen % sites if geometry.periodic else np.where((seen >= 0) & (seen < sites), seen, _OUTSIDE))
         write.append(first + np.arange(length))
     return Patches(_components(geometry, read, total), _components(geometry, write, total))
+
+
+def wavelength(series: Sequence[np.ndarray], geometry: Geometry) -> float:
+    """Return the typical wavelength of `series` (each (T, D)) in sites, at least 2: that of a single wave with the same mean square slope.
+
+    A wave of f cycles a site has <(u_{i+1} - u_i)^2> = 4 sin^2(pi f) <u^2>; both means run over all samples, fields and axes.
+    """
+    grids = np.concatenate(list(series)).reshape(-1, geometry.fields, *geometry.sites)
+    steep = np.mean([np.mean(np.diff(grids, axis=axis) ** 2) for axis in range(2, grids.ndim) if grids.shape[axis] > 1] or [0.0])
+    ratio = min(1.0, float(np.sqrt(steep / np.mean((grids - grids.mean()) ** 2))) / 2.0)
+    return float(np.pi / max(np.arcsin(ratio), 1e-9))
 
 
 def largest_divisor(number: int, most: int) -> int:

@@ -18,11 +18,15 @@ from chaosbench.randomness import generator
 
 _ROWS = 1024  # unit states kept at a time, over all patches
 _TOGETHER = 8  # reservoirs run as one; more only need more memory
+_ENOUGH = 50_000  # rows of a shared readout, which has one a patch and step: beyond them only every second, third, ... step is used
 
 
 @dataclass(frozen=True)
 class ReservoirPlan:
-    """Everything that decides a fit. shared: one readout for all patches. noise: standard deviation added to inputs, never to targets."""
+    """Everything that decides a fit. shared: one readout for all patches. noise: standard deviation added to inputs, never to targets.
+
+    penalties: ridges to choose among when ridge is None, largest first.
+    """
 
     reservoir: Reservoir
     patches: Patches
@@ -35,6 +39,7 @@ class ReservoirPlan:
     shared: bool
     noise: float
     seed: int
+    penalties: Sequence[float]
 
     @property
     def minimum(self) -> int:
@@ -48,7 +53,7 @@ def fitted_maps(plans: Sequence[ReservoirPlan]) -> list[ReservoirMap]:
     for place, plan in enumerate(plans):
         lengths = tuple(len(series) for series in plan.states)
         sizes = (plan.reservoir.units, plan.patches.count, plan.washout, lengths)
-        alike[sizes, plan.ridge is None, plan.training.validation is None].append(place)
+        alike[sizes, plan.shared, plan.ridge is None, plan.training.validation is None].append(place)
     maps: dict[int, ReservoirMap] = {}
     for places in alike.values():
         for first in range(0, len(places), _TOGETHER):
@@ -70,7 +75,7 @@ def _chosen(plan: ReservoirPlan, whole: list[LeastSquares], part: list[LeastSqua
     def prepare(series: Sequence[np.ndarray]) -> Callable[[float], ReservoirMap]:
         return partial(_map, plan, whole if series is plan.states else part)
 
-    return fit_with_ridge(plan.ridge, plan.training, plan.states, minimum=plan.minimum, prepare=prepare)
+    return fit_with_ridge(plan.ridge, plan.training, plan.states, minimum=plan.minimum, prepare=prepare, penalties=plan.penalties)
 
 
 def _map(plan: ReservoirPlan, problems: list[LeastSquares], ridge: float) -> ReservoirMap:
@@ -86,6 +91,8 @@ def _problems(plans: list[ReservoirPlan], series: list[list[np.ndarray]]) -> lis
     problems = [_empty(plan) for plan in plans]
     count, washout = plans[0].patches.count, plans[0].washout
     size, block = plans[0].reservoir.units, max(1, _ROWS // count)
+    rows = sum(len(states) for states in series[0]) * (count if plans[0].shared else 1)
+    every = -(-rows // _ENOUGH)
     for trajectories in zip(*series, strict=True):
         steps = len(trajectories[0]) - 1
         inputs = [
@@ -103,9 +110,10 @@ def _problems(plans: list[ReservoirPlan], series: list[list[np.ndarray]]) -> lis
                 kept[t] = units = network.advance(np.concatenate([units, seen[:, t]]))
             if begin < washout:
                 continue
+            used = np.arange(-begin % every, end - begin, every)
             for n, (plan, states, given) in enumerate(zip(plans, trajectories, inputs, strict=True)):
                 targets = states[begin + 1 : end + 1] - given[begin:end] if plan.increments else states[begin + 1 : end + 1]
-                _add(problems[n], plan, kept[:, n * size : (n + 1) * size], targets)
+                _add(problems[n], plan, kept[used, n * size : (n + 1) * size], targets[used])
     return problems
 
 

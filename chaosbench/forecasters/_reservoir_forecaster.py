@@ -13,16 +13,17 @@ from chaosbench.forecasters._patches import Patches
 from chaosbench.forecasters._reservoir import draw_reservoir
 from chaosbench.forecasters._reservoir_fit import ReservoirPlan, fitted_maps
 from chaosbench.forecasters._reservoir_map import ReservoirMap
-from chaosbench.forecasters._validation import check_ridge
+from chaosbench.forecasters._validation import PENALTIES, check_ridge
 from chaosbench.forecasters.base import Budget, Choice, Forecaster, Job, Problem, Range, Training
 from chaosbench.randomness import generator
 
 
 class ReservoirForecaster(Forecaster):
-    """A random network of leaky units with a fitted linear readout, fed back."""
+    """A random network of leaky units with a fitted linear readout, fed back. penalties: ridges to choose among, largest first."""
 
     rollout = "recurrent"
     deterministic = False
+    penalties: ClassVar[Sequence[float]] = PENALTIES
     space: ClassVar = {
         "spectral_radius": Range(0.02, 1.2),
         "input_scale": Range(1e-3, 1.0, log=True),
@@ -70,8 +71,12 @@ class ReservoirForecaster(Forecaster):
         self._map: ReservoirMap | None = None
 
     @abstractmethod
-    def _parts(self, training: Training, dimension: int) -> tuple[Patches, bool]:
-        """Return the patches of the state and whether they share one readout."""
+    def _parts(self, training: Training, states: list[np.ndarray]) -> tuple[Patches, bool]:
+        """Return the patches of the state and whether they share one readout, for series (T_n, D)."""
+
+    def _input_scale(self, inputs: int) -> float:
+        """Return the largest weight of each of so many inputs."""
+        return self.input_scale
 
     def unsupported(self, problem: Problem) -> str | None:
         """Return a reason if the training data end within the washout."""
@@ -93,14 +98,14 @@ class ReservoirForecaster(Forecaster):
 
     def _plan(self, training: Training, seed: int) -> ReservoirPlan:
         states = trajectories(training, minimum=self.washout + 2, need=self._need())
-        patches, shared = self._parts(training, states[0].shape[1])
+        patches, shared = self._parts(training, states)
         reservoir = draw_reservoir(
             generator(seed, "reservoir"),
             units=self.units,
             inputs=patches.reads.shape[1],
             degree=self.degree,
             spectral_radius=self.spectral_radius,
-            input_scale=self.input_scale,
+            input_scale=self._input_scale(patches.reads.shape[1]),
             bias=self.bias,
             leak=self.leak,
         )
@@ -116,6 +121,7 @@ class ReservoirForecaster(Forecaster):
             shared=shared,
             noise=self.noise,
             seed=seed,
+            penalties=self.penalties,
         )
 
     def forecast(

@@ -1,5 +1,7 @@
 """Echo state network: a fixed random recurrent network whose linear readout is fitted and fed back."""
 
+import numpy as np
+
 from chaosbench.forecasters._patches import Patches, one_patch
 from chaosbench.forecasters._reservoir_forecaster import ReservoirForecaster
 from chaosbench.forecasters.base import Training
@@ -13,14 +15,17 @@ class EchoStateNetwork(ReservoirForecaster):
     Method: h runs over each training trajectory from rest, the first `washout` states are dropped, and w_0 (D,), W_out (N, D) minimise
     sum_t |u_{t+1} - w_0 - W_out' h_t|^2 + ridge (|w_0|^2 + |W_out|^2) (sums, not means), by QR of the states. ridge = None, the default, tries
     eight values from 1e2 to 1e-12 and keeps the one whose model runs free best over the validation data, or over the last fifth of each
-    trajectory when there are none. The context only warms h up, from rest. The readout is [1, h] and its target the next state; tried on
-    Lorenz-63 over 8 reservoirs and worse: increments as target, [1, h, u] as readout, one input per unit, one bias for all units.
+    trajectory when there are none. The context only warms h up, from rest. squares adds the squares of every second h to the readout, increments
+    makes u_{t+1} - u_t its target, noise is the standard deviation of what is added to inputs, never to targets, in training.
+    Tried on Lorenz-63 over 8 reservoirs and worse: increments, [1, h, u] as readout, one input per unit, one bias for all units.
     Source: H. Jaeger and H. Haas, Science 304, 78-80 (2004), doi:10.1126/science.1091277; leaky units: H. Jaeger, M. Lukosevicius,
     D. Popovici, U. Siewert, Neural Networks 20, 335-352 (2007), doi:10.1016/j.neunet.2007.04.016; the weight of the bias: J. A. Platt
     et al., Neural Networks 153, 530-552 (2022), doi:10.1016/j.neunet.2022.06.025.
     Changed: the defaults are tuned on noise-free Lorenz-63 (small spectral radius, large bias); the form (HH' + ridge I)^-1 of the sources
     is not used: at ridge 1e-8 both agree, at 1e-12 it loses all digits and QR does not, which on clean data predicts far longer.
-    Cost: an N x N eigenvalue problem, O(T N^2) and N^3 per ridge to fit; (degree + 2 D) N per step.
+    Measured on noise-free Lorenz-63 at dt = 0.02 (100 windows, 10 reservoirs, median of their medians): 1 000 samples 7.3 Lyapunov times at ridge
+    1e-8 and 12.4 with the ridge chosen; 10 000 samples 9.0 and 14.4.
+    Cost: an N x N eigenvalue problem, O(T N^2) and N^3 per ridge to fit; (degree + 2 D) N per step. fit_many runs networks of equal size as one.
     Fails: contexts of fewer than about ten samples leave h unsettled (it forgets like (1 - l + l rho)^C); many dimensions need units and
     training samples in proportion, and 500 units do not follow 40 coupled cells.
     """
@@ -56,5 +61,5 @@ class EchoStateNetwork(ReservoirForecaster):
             noise=noise,
         )
 
-    def _parts(self, training: Training, dimension: int) -> tuple[Patches, bool]:
-        return one_patch(dimension), True
+    def _parts(self, training: Training, states: list[np.ndarray]) -> tuple[Patches, bool]:
+        return one_patch(states[0].shape[1]), True
