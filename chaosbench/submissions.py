@@ -21,7 +21,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from chaosbench.errors import ForecasterError, nearest
-from chaosbench.forecasters.base import Budget, Forecaster, Geometry, Problem, Training
+from chaosbench.forecasters.base import Budget, Forecaster, Problem, Training
+from chaosbench.geometry import Geometry
 from chaosbench.wire import WireError, receive, send
 
 SCHEMA = 1

@@ -14,7 +14,8 @@ from scipy.spatial import cKDTree
 
 from chaosbench.dynamics.compile import compile_system
 from chaosbench.errors import TaskError
-from chaosbench.forecasters.base import Geometry, Problem, Training
+from chaosbench.forecasters.base import Problem, Training
+from chaosbench.geometry import Geometry
 from chaosbench.layout import Sites, sites_of
 from chaosbench.metrics.base import Answer, Scales
 from chaosbench.observations import observe
@@ -151,7 +152,7 @@ def prepare(spec: TaskSpec, suite: Suite, progress: Progress | None = None, *, c
         contexts=contexts,
         climate_contexts=climate,
         problem=Problem(len(mean), planned.dt, spec.context, planned.horizon, each * spec.training_trajectories, geometry=geometry),
-        scales=Scales(planned.dt, planned.period, planned.lyapunov_time, np.array(planned.spectrum), np.ones(len(mean))),
+        scales=Scales(planned.dt, planned.period, planned.lyapunov_time, np.array(planned.spectrum), np.ones(len(mean)), geometry=geometry),
         limit=np.maximum(LIMIT, LIMIT_OVER_TRAINING * np.abs(training).max(axis=(0, 1))),
         nearest=float(distances.min()),
         typical=float(np.median(distances)),
@@ -188,6 +189,9 @@ def _check_metrics(prepared: Prepared) -> None:
     spec, problem = prepared.plan.spec, prepared.problem
     for label in prepared.metrics:
         metric = metric_from(label)
+        reason = metric.unsupported(prepared.scales)
+        if reason is not None:
+            raise TaskError(f"task {spec.label!r}: metric {label!r} {reason}; leave it out of the suite or give this task a suite of its own")
         if metric.needs == "climate" and spec.climate_runs == 0:
             raise TaskError(f"task {spec.label!r}: metric {label!r} needs free runs; set climate_runs to at least 2 or leave the metric out")
         if metric.needs == "windows":

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from chaosbench.forecasters.base import Budget, Geometry, Problem, Training
+from chaosbench.forecasters.base import Budget, Problem, Training
+from chaosbench.geometry import Geometry
 from chaosbench.wire import WireError, receive, send
 
 _FOREVER = 86_400.0

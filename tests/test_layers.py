@@ -18,7 +18,7 @@ HEAVY = ("numba", "llvmlite", "torch", "xarray", "zarr", "pandas", "scipy")
 # From low to high. A module may import its own area and areas before it; areas on one line may not import each other.
 LAYERS = [
     {"errors"},
-    {"arrays", "randomness", "identity"},
+    {"arrays", "randomness", "identity", "geometry"},
     {"folders", "catalogue"},
     {"expressions"},
     {"kernels"},

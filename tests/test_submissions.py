@@ -13,7 +13,8 @@ import pytest
 
 from chaosbench.catalogue import data_folder
 from chaosbench.errors import ForecasterError
-from chaosbench.forecasters.base import Geometry, Training
+from chaosbench.forecasters.base import Training
+from chaosbench.geometry import Geometry
 from chaosbench.submission_check import check_submission, toy_series
 from chaosbench.submissions import SubmittedForecaster, entrant_class, read_submission
 from chaosbench.wire import WireError, receive, send

@@ -9,7 +9,7 @@ from scipy.integrate import solve_ivp
 
 from chaosbench import observations, plans
 from chaosbench.errors import MetricError, TaskError
-from chaosbench.forecasters.base import Geometry
+from chaosbench.geometry import Geometry
 from chaosbench.plans import plan
 from chaosbench.suites import Suite, TaskSpec
 from chaosbench.tasks import prepare

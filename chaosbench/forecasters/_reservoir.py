@@ -1,5 +1,6 @@
 """A random recurrent network with leaky units: the part of an echo state network that is drawn, not trained."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -13,29 +14,43 @@ _DENSE_LIMIT = 1000  # units up to which all eigenvalues are computed; above, Ar
 
 
 class Reservoir:
-    """h' = (1 - leak) h + leak tanh(W h + V u + b) for N units and D inputs.
+    """h' = (1 - leak) h + leak tanh(W h + V u + b) for N units and n inputs.
 
-    network: [W, V] as one sparse matrix (N, N + D), applied to the stacked state [h; u]; bias (N,); leak in (0, 1].
+    network: [W, V] as one sparse matrix (N, N + n), applied to the stacked state [h; u]; bias (N,); leak in (0, 1], one number or (N, 1).
     """
 
-    def __init__(self, network: scipy.sparse.csr_array, bias: np.ndarray, leak: float) -> None:
+    def __init__(self, network: scipy.sparse.csr_array, bias: np.ndarray, leak: float | np.ndarray) -> None:
         self.network = network
         self.bias = bias
         self.leak = leak
         self.units = network.shape[0]
 
     def advance(self, states: np.ndarray) -> np.ndarray:
-        """Return the next unit states (N, W) of stacked `states` (N + D, W); columns are independent, bit for bit."""
+        """Return the next unit states (N, C) of stacked `states` (N + n, C); columns are independent, bit for bit."""
         driven = np.tanh(columnwise(self.network, states) + self.bias[:, None])
         following: np.ndarray = (1.0 - self.leak) * states[: self.units] + self.leak * driven
         return following
 
-    def advance_tangents(self, state: np.ndarray, tangents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the next unit state (N,) of `state` (N + D,) and the derivatives (K, N) along `tangents` (K, N + D)."""
-        driven = np.tanh(columnwise(self.network, state[:, None])[:, 0] + self.bias)
-        following = (1.0 - self.leak) * state[: self.units] + self.leak * driven
-        slope = (self.network @ tangents.T).T * (1.0 - driven**2)
-        return following, (1.0 - self.leak) * tangents[:, : self.units] + self.leak * slope
+    def advance_tangents(self, states: np.ndarray, tangents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the next unit states (N, C) of `states` (N + n, C) and the derivatives (N, K, C) along `tangents` (N + n, K, C)."""
+        driven = np.tanh(columnwise(self.network, states) + self.bias[:, None])
+        following = (1.0 - self.leak) * states[: self.units] + self.leak * driven
+        _, K, C = tangents.shape
+        slope = (self.network @ tangents.reshape(len(states), K * C)).reshape(self.units, K, C) * (1.0 - driven**2)[:, None]
+        leak = np.asarray(self.leak).reshape(-1, 1, 1)
+        return following, (1.0 - leak) * tangents[: self.units] + leak * slope
+
+
+def stacked(reservoirs: Sequence[Reservoir]) -> Reservoir:
+    """Return `reservoirs` side by side as one: units of all, then inputs of all. Each keeps its bits: rows of a sparse product are summed alone."""
+    if len(reservoirs) == 1:
+        return reservoirs[0]
+    recurrent = scipy.sparse.block_diag([one.network[:, : one.units] for one in reservoirs])
+    feeding = scipy.sparse.block_diag([one.network[:, one.units :] for one in reservoirs])
+    network = scipy.sparse.csr_array(scipy.sparse.hstack([recurrent, feeding]))
+    network.sort_indices()
+    leak = np.concatenate([np.broadcast_to(one.leak, (one.units, 1)) for one in reservoirs])
+    return Reservoir(network, np.concatenate([one.bias for one in reservoirs]), leak)
 
 
 def draw_reservoir(

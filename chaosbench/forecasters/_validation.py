@@ -58,8 +58,9 @@ def fit_with_ridge(
     *,
     minimum: int,
     prepare: Callable[[Sequence[np.ndarray]], Callable[[float], _Model]],
+    penalties: Sequence[float] = PENALTIES,
 ) -> _Model:
-    """Return the model fitted to `states` with `ridge`, or with the best of PENALTIES when it is None.
+    """Return the model fitted to `states` with `ridge`, or with the best of `penalties` when it is None.
 
     prepare: takes series and returns the function from a ridge to the model fitted to them. Choosing fits every ridge to the part that is
     not held out (see `held_out` for it and for `minimum`) and then the best to everything (see `best`).
@@ -71,7 +72,7 @@ def fit_with_ridge(
     if not checks:
         return everything(WITHOUT_VALIDATION)
     trial = everything if train is states else prepare(train)
-    return best(PENALTIES, trial, everything, checks) or everything(WITHOUT_VALIDATION)
+    return best(penalties, trial, everything, checks) or everything(WITHOUT_VALIDATION)
 
 
 def best(

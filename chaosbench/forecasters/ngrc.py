@@ -1,5 +1,7 @@
 """Next-generation reservoir computing: a polynomial of a few delays, fitted by ridge regression."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from chaosbench.dynamics.autonomous import AutonomousMap
@@ -9,7 +11,7 @@ from chaosbench.forecasters._feedback_map import continued
 from chaosbench.forecasters._polynomials import Monomials, n_monomials
 from chaosbench.forecasters._validation import check_ridge, fit_with_ridge
 from chaosbench.forecasters._window_map import WindowMap, ridge_family
-from chaosbench.forecasters.base import Budget, Forecaster, Problem, Training
+from chaosbench.forecasters.base import Budget, Choice, Forecaster, Problem, Range, Training
 
 _MOST_FEATURES = 4000  # a fit then takes minutes on one core
 
@@ -17,7 +19,7 @@ _MOST_FEATURES = 4000  # a fit then takes minutes on one core
 class NextGenerationReservoir(Forecaster):
     """x_{t+1} = x_t + W' m(x_t, x_{t-s}, ..., x_{t-(k-1)s}), m = all monomials up to a degree, the constant included.
 
-    Symbols: k = delays, s = stride, F = comb(kD + degree, degree) features, W (F, D).
+    Symbols: k = delays, s = stride, F = comb(kD + degree, degree) features, W (F, D). increments = False leaves the x_t before the plus out.
     Method: W = argmin sum_t |x_{t+1} - x_t - W' m_t|^2 + ridge |W|^2 (sums, not means; the constant is penalised like the rest), by QR of the
     features, never through their Gram matrix. ridge = None, the default, tries eight values from 1e2 to 1e-12 and keeps the one whose model
     runs free best over the validation data, or over the last fifth of each trajectory when there are none.
@@ -32,15 +34,23 @@ class NextGenerationReservoir(Forecaster):
     """
 
     rollout = "windowed"
+    space: ClassVar = {
+        "delays": Range(1, 6, whole=True),
+        "stride": Range(1, 10, whole=True),
+        "degree": Range(1, 4, whole=True),
+        "ridge": Choice((None, 1e-8, 1e-6, 1e-4, 1e-2)),
+        "increments": Choice((True, False)),
+    }
     source = "D. J. Gauthier et al., Nat. Commun. 12, 5564 (2021), doi:10.1038/s41467-021-25801-2"
 
-    def __init__(self, *, delays: int = 2, stride: int = 1, degree: int = 2, ridge: float | None = None) -> None:
+    def __init__(self, *, delays: int = 2, stride: int = 1, degree: int = 2, ridge: float | None = None, increments: bool = True) -> None:
         positive({"delays": delays, "stride": stride, "degree": degree})
         check_ridge(ridge)
         self.delays = delays
         self.stride = stride
         self.degree = degree
         self.ridge = ridge
+        self.increments = increments
         self._map: WindowMap | None = None
 
     def unsupported(self, problem: Problem) -> str | None:
@@ -59,7 +69,11 @@ class NextGenerationReservoir(Forecaster):
         window = DelayWindow(self.delays, self.stride, states[0].shape[1])
         features = Monomials(window.size, self.degree)
         self._map = fit_with_ridge(
-            self.ridge, training, states, minimum=span + 1, prepare=lambda series: ridge_family(window, features, series, training.dt, increment=True)
+            self.ridge,
+            training,
+            states,
+            minimum=span + 1,
+            prepare=lambda series: ridge_family(window, features, series, training.dt, increment=self.increments),
         )
 
     def forecast(

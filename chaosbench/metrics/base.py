@@ -7,6 +7,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from chaosbench.geometry import Geometry
+
 
 @dataclass(frozen=True)
 class Scales:
@@ -15,6 +17,7 @@ class Scales:
     dt: sampling interval. period: dominant period. lyapunov_time: 1 / largest exponent, or NaN when refused as a unit.
     spectrum: (K,) Lyapunov exponents of the truth. standard_deviation: (D,) of the attractor, from training data, in the units of the answer.
     floors: {metric: (value, spread)} of truth against independent truth. trust: (W,) seconds up to which each window's truth is believed.
+    geometry: where the components lie, None where they have no places or only some of them are seen.
     """
 
     dt: float
@@ -24,6 +27,7 @@ class Scales:
     standard_deviation: np.ndarray
     floors: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     trust: np.ndarray | None = None
+    geometry: Geometry | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,10 @@ class Metric(ABC):
 
     def __init__(self, argument: float | None = None) -> None:
         self.argument = argument
+
+    def unsupported(self, scales: Scales) -> str | None:
+        """Return the reason why this metric cannot be computed on a task with `scales`, or None."""
+        return None
 
     @abstractmethod
     def score(self, answer: Answer, truth: np.ndarray | None, scales: Scales) -> np.ndarray:

@@ -9,10 +9,12 @@ import pytest
 from chaosbench.catalogue import load, names
 from chaosbench.errors import ForecasterError, NotInstalledError
 from chaosbench.forecasters.base import Budget, Forecaster, Job, Problem, Training
+from chaosbench.geometry import Geometry
 
 NAMES = names("forecasters")
 TRAINING_LENGTH = {"updates", "epochs"}  # options that only say how long a training loop runs: shortened here, nothing is scored
 DT = 0.05
+CHAIN = Geometry(1, (3,), homogeneous=False)  # for those that ask where the three components lie
 _fits: dict[tuple[str, int], Forecaster] = {}
 
 
@@ -29,7 +31,7 @@ CONTEXTS = oscillators(8, 40, seed=2)
 
 
 def training(series: list[np.ndarray], dt: float = DT) -> Training:
-    return Training([states.copy() for states in series], dt, validation=Training(list(oscillators(1, 120, seed=3)), dt))
+    return Training([states.copy() for states in series], dt, validation=Training(list(oscillators(1, 120, seed=3)), dt), geometry=CHAIN)
 
 
 def shortened(kind: type[Forecaster]) -> dict[str, int]:
@@ -93,7 +95,7 @@ def test_a_batch_answers_as_its_windows_one_by_one(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_fitting_again_forgets_and_changes_nothing_handed_in(name: str) -> None:
     again = made(name)
-    again.fit(Training(list(oscillators(1, 120, seed=9)), DT), seed=4)
+    again.fit(Training(list(oscillators(1, 120, seed=9)), DT, geometry=CHAIN), seed=4)
     data, context = training(SERIES), CONTEXTS.copy()
     again.fit(data, seed=0)
     np.testing.assert_array_equal(again.forecast(context, 20), fitted(name).forecast(CONTEXTS, 20))
@@ -144,11 +146,11 @@ def test_misuse_is_refused(name: str, arguments: dict[str, Any]) -> None:
 @pytest.mark.parametrize(("samples", "context"), [(1, 1), (2, 1), (5, 3), (30, 10)])
 def test_a_problem_is_either_refused_with_a_reason_or_solved(name: str, samples: int, context: int) -> None:
     forecaster = made(name)
-    reason = forecaster.unsupported(Problem(dimension=3, dt=DT, context=context, horizon=4, training_samples=samples))
+    reason = forecaster.unsupported(Problem(dimension=3, dt=DT, context=context, horizon=4, training_samples=samples, geometry=CHAIN))
     if reason is not None:
         assert len(reason) > 10
         return
-    forecaster.fit(Training([SERIES[0][:samples]], DT), seed=0)
+    forecaster.fit(Training([SERIES[0][:samples]], DT, geometry=CHAIN), seed=0)
     assert forecaster.forecast(CONTEXTS[:, :context], 4).shape == (8, 1, 4, 3)
 
 

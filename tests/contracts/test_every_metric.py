@@ -5,9 +5,10 @@ import pytest
 
 from chaosbench.catalogue import load, names
 from chaosbench.dynamics.autonomous import AutonomousMap
+from chaosbench.geometry import Geometry
 from chaosbench.metrics.base import Answer, Metric, Scales
 
-SCALES = Scales(dt=0.1, period=1.0, lyapunov_time=1.0, spectrum=np.array([0.5, 0.0, -2.0]), standard_deviation=np.ones(3))
+SCALES = Scales(dt=0.1, period=1.0, lyapunov_time=1.0, spectrum=np.array([0.5, 0.0, -2.0]), standard_deviation=np.ones(3), geometry=Geometry(1, (3,)))
 N, SAMPLES, D = 6, 60, 3
 
 

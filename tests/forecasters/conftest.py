@@ -31,6 +31,12 @@ def lorenz_series() -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
+def lorenz_long_series() -> np.ndarray:
+    """One trajectory (10000, 3), raw units."""
+    return lorenz_trajectories(1, 10_000, seed=1)[0]
+
+
+@pytest.fixture(scope="session")
 def lorenz_windows() -> np.ndarray:
     """100 windows (100, 100 + 884, 3), raw units: a context of 100 samples, then 884 = 16.01 Lyapunov times of truth."""
     return lorenz_trajectories(100, 984, seed=2)
