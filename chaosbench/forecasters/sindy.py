@@ -45,12 +45,16 @@ class SparseIdentification(Forecaster):
     Changed: the threshold is relative to each target, so it does not depend on units of state and time; no ridge; options by free-run error; one
     test function at every sample instead of an adaptive placement. Data are standardised, and shifting a quadratic equation makes terms that it
     did not have, so in a benchmark the sparsest form is not visible.
-    Cost: O(N F^2) and F^3 per threshold and target to fit (a second or two for 5 000 x 3 samples, minutes for 40 components); steps are compiled, a free run of
-    20 000 samples of Lorenz-63 takes a tenth of a second.
+    Measured on Lorenz-63 (noise-free, 5 000 samples, dt = 0.02, 100 windows of test data): valid for all 16 Lyapunov times of the horizon, with
+    4 substeps 15.7 (then the steps decide), form "differences" 9.5, form "map" 4.8. On 5 000 samples at 30 a period, 40 windows, 4 substeps:
+    Rossler 8.9, Lorenz-96 in 40 variables 12.5, Duffing 15.3, and the Henon map all 20; not polynomial: Thomas 0.3, double pendulum 0.3.
+    Cost: O(N F^2) and F^3 per threshold and target to fit (two seconds for 5 000 x 3 samples, a minute or two for 40 components); steps are
+    compiled: a free run of 20 000 samples of Lorenz-63 takes 0.2 s.
     Fails: where the equations are not polynomial in what is observed (hidden components, discontinuities, delays). Polynomials
     outside their training range blow up. F grows like D^degree: at most 1000 monomials, so D <= 43 at degree 2.
     """
 
+    family: ClassVar[str] = "continuous"
     rollout = "recurrent"
     source = "S. L. Brunton et al., PNAS 113, 3932 (2016), doi:10.1073/pnas.1517384113; doi:10.1137/20M1343166"
     space: ClassVar[Mapping[str, Range | Choice]] = {

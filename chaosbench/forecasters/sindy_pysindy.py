@@ -36,6 +36,7 @@ class PysindyIdentification(Forecaster):
     Fails: as its relative without a library does, and where samples are coarse: differences of order 4 are off by percents at 30 samples a period.
     """
 
+    family: ClassVar[str] = "continuous"
     rollout = "recurrent"
     source = "B. de Silva et al., J. Open Source Softw. 5, 2104 (2020), doi:10.21105/joss.02104"
     space: ClassVar[Mapping[str, Range | Choice]] = {
