@@ -63,7 +63,8 @@ class KoopmanNetwork(Trainable):
         codes = self.encode(samples)
         ahead = self.followed(codes[:, 0], targets.shape[1])
         reconstruction, linearity = self.weights
-        loss = (self.decode(ahead) - targets).square().mean()
+        lag = torch.arange(1, targets.shape[1] + 1, dtype=targets.dtype, device=targets.device)
+        loss = ((self.decode(ahead) - targets).square().mean((0, 2)) / lag).sum() / (1.0 / lag).sum()
         loss = loss + reconstruction * (self.decode(codes) - samples).square().mean() + linearity * (ahead - codes[:, 1:]).square().mean()
         return loss, ahead[:, -1]
 

@@ -16,7 +16,7 @@ from chaosbench.forecasters._residuals import CompressedKoopman, SnapshotTriangl
 from chaosbench.forecasters._validation import fit_with_best
 from chaosbench.forecasters.base import Budget, Choice, Forecaster, Problem, Range, Training
 
-_RANKS = (2, 3, 4, 6, 8, 11, 15, 20, 30)
+_RANKS = (2, 4, 8, 15, 30, 60, 120, 240)
 _MOST_NUMBERS = 2000  # of a window
 _RIDGE = 1e-10  # of the autoregression: neighbouring lags are nearly equal
 
@@ -56,14 +56,14 @@ class HankelAlternativeView(Forecaster):
     v_{1..r-1}(t+1) = A v_{1..r-1}(t) + B f(t); f(t+1) = sum_j a_j f(t-j+1), j = 1 ... p; x(t) = the first block of U S v.
     Symbols: k = delays, r = rank, p = forcing_order.
     Method: A and B by least squares over all pairs of windows; a by least squares (ridge 1e-10) over f of the training data. rank None, the
-    default, tries 2, 3, 4, 6, 8, 11, 15, 20, 30 and keeps the one whose model runs free best over the validation data, or over the last fifth of each
+    default, tries 2, 4, 8, 15, 30, 60, 120, 240 and keeps the one whose model runs free best over the validation data, or over the last fifth of each
     trajectory when there are none. forcing = "none" sets f = 0 in the forecast. `forcing_signal(states)` returns f of any series: its bursts
     announce the switching between the lobes of an attractor, which is what the method is good for.
     Source: S. L. Brunton, B. W. Brunton, J. L. Proctor, E. Kaiser, J. N. Kutz, Nat. Commun. 8, 19 (2017), doi:10.1038/s41467-017-00030-8.
     Changed: the source never forecasts on its own: f is taken from the data. Here an autoregression continues it, which makes the whole a
     linear map. A and B belong to one sampling step (the source: to derivatives); all components are embedded together (the source: one).
     Measured on Lorenz-63 (noise-free, 5 000 samples, dt = 0.02, 100 windows of test data): median valid prediction time 0.20 Lyapunov times with or
-    without the forcing (persistence 0.07).
+    without the forcing (persistence 0.07). On 5 000 samples at 30 a period, 40 windows: Lorenz-96 0.26, Duffing 0.55 (persistence 0.09, 0.07).
     Cost: O(N (kD)^2) to fit, (r + p)^2 per step.
     Fails: on chaos, as every linear map does: the autoregression loses the forcing within a few of its bursts, and the linear part, then undriven,
     decays to the mean.
