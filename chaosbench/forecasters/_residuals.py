@@ -12,6 +12,7 @@ import numpy as np
 import scipy.linalg
 from threadpoolctl import threadpool_limits
 
+from chaosbench.errors import ForecasterError
 from chaosbench.forecasters._delays import DelayWindow
 from chaosbench.forecasters._least_squares import numerical_rank, optimal_rank
 from chaosbench.forecasters._window_map import FeatureMap
@@ -113,6 +114,8 @@ class SnapshotTriangle:
 
     def rank(self, rule: int | str, *, cutoff: float = 0.0) -> int:
         """Return how many directions `rule` keeps: a number, "numerical" (rounding) or "gavish-donoho" (noise); none below cutoff x the largest."""
+        if not self.singular_values[0] > 0.0:
+            raise ForecasterError("training.states: every value is 0; a linear map needs something that moves; leave constant components out")
         numerical = numerical_rank(self.singular_values, len(self.singular_values))
         above = int(np.count_nonzero(self.singular_values > cutoff * self.singular_values[0]))
         wanted = optimal_rank(self.singular_values, self.n_rows) if rule == "gavish-donoho" else numerical if isinstance(rule, str) else rule

@@ -46,7 +46,8 @@ class ResidualDynamicModeDecomposition(Forecaster):
     the triangle without forming G, A or L. Pairs with res <= epsilon stay; the modes fit x on their eigenfunctions by least squares over the training
     data. What is left at None, the default, is chosen: cutoff 1e-2, 1e-3, 1e-4 or 1e-6, epsilon 0.003, 0.01, 0.03, 0.1, 0.3 or 1, whichever model
     runs free best over the validation data, or over the last fifth of each trajectory when there are none. `koopman()` gives the operator with
-    all eigenpairs, residuals of any pair and pseudospectra. The constant has residual 0 up to what the truncation leaves out; the best pair stays in any case.
+    all eigenpairs, residuals of any pair and pseudospectra. The constant has residual 0 up to what the truncation leaves out; the best pair stays
+    in any case.
     Source: M. J. Colbrook, L. J. Ayton, M. Szoke, J. Fluid Mech. 955, A21 (2023), doi:10.1017/jfm.2022.1052.
     Changed: eigenvalues outside the unit circle are drawn back onto it, where the spectrum of a measure-preserving system ends, so no forecast grows;
     both options by free-run error; the triangle instead of G, A, L, whose differences cannot show residuals below 1e-8.

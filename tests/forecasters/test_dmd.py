@@ -96,5 +96,7 @@ def test_options_and_problems_out_of_range_are_refused() -> None:
         HankelAlternativeView(rank=1)
     with pytest.raises(ForecasterError, match="delays = 1 of one component"):
         HankelAlternativeView(delays=1).fit(Training([two_waves(100)], dt=1.0), seed=0)
+    with pytest.raises(ForecasterError, match="every value is 0"):
+        fitted(np.zeros((100, 2)))
     assert DynamicModeDecomposition(delays=50).unsupported(Problem(3, 1.0, context=10, horizon=5, training_samples=100)) is not None
     assert HankelAlternativeView(delays=100).unsupported(Problem(40, 1.0, context=200, horizon=5, training_samples=1000)) is not None
