@@ -28,8 +28,8 @@ class DeepKoopman(TorchForecaster):
     Changed: fixed eigenvalues by default (the source: by radius, one network for every pair); no maximum norm in the loss; lags weighted by 1 / h
     (equal weights drown the lags that can be forecast where a segment is many Lyapunov times: the Henon map was then forecast for no step);
     AdamW on random segments.
-    Measured on Lorenz-63 (noise-free, 5 000 samples, dt = 0.02, 100 windows of test data, one seed): median valid prediction time 0.73 Lyapunov
-    times, by radius 0.73; segments of 20 gave 0.43, re-encoding after training on segments of 5 gave 0.72 (persistence 0.07). On 5 000 samples at
+    Measured on Lorenz-63 (noise-free, 5 000 samples, dt = 0.02, 100 windows of test data): median valid prediction time 0.73 Lyapunov times (one
+    seed), by radius 0.73; segments of 20 gave 0.43, re-encoding after training on segments of 5 gave 0.72 (persistence 0.07). On 5 000 samples at
     30 a period, 40 windows: Henon 1.3, Thomas 0.16 (persistence 0 and 0.05).
     Cost: 2 000 updates of 16 x 40 samples, ten seconds on one core, three times as much by radius; a step costs P multiplications, an
     observation one decoder.

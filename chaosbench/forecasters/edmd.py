@@ -39,6 +39,9 @@ class ExtendedDynamicModeDecomposition(Forecaster):
     doi:10.1007/s00332-015-9258-5; rank rule: M. Gavish, D. L. Donoho, IEEE Trans. Inf. Theory 60, 5040-5053 (2014), doi:10.1109/TIT.2014.2323359.
     Changed: ridge; QR instead of the pseudo-inverse of the Gram matrix; bump centres are training windows, not k-means centres (on
     Lorenz-63 these halve the one-step error of 100 bumps and leave that of 300 as it is).
+    Measured on Lorenz-63 (noise-free, 5 000 samples, dt = 0.02, 100 windows of test data): median valid prediction time 12.6 Lyapunov times with
+    ridge 1e-12. On 5 000 samples at 30 a period, 40 windows, defaults: Rossler 10.1, Henon 14.1, Duffing 13.0, Thomas 0.92, double pendulum 0.44,
+    Lorenz-96 0.09 (persistence 0 to 0.11).
     Cost: O(N F^2) and F^3 per ridge to fit, F (kD + D) per step (F^2 when not re-lifted).
     Fails: dictionaries of fixed size cover a volume that grows like e^D: fine in 3 dimensions, poor in 40; relift = False on any chaos.
     """
