@@ -19,7 +19,7 @@ from chaosbench.errors import CatalogueError, NotInstalledError, nearest
 
 PACKAGE = Path(__file__).resolve().parent
 PLUGIN_KINDS = ("integrators", "invariants", "forecasters", "metrics", "references")
-_OPTIONAL = {"torch": "torch", "zarr": "zarr", "chronos": "chronos"}
+_OPTIONAL = {"torch": "torch", "zarr": "zarr", "chronos": "chronos", "pysindy": "pysindy"}
 
 
 def data_folder(shipped: str, checkout: str) -> Path:

@@ -1,11 +1,64 @@
-"""Dictionaries of observables: the constant, the coordinates, and M random functions of them, with their derivatives."""
+"""Dictionaries of observables: the constant, the coordinates, and functions of them, with their derivatives."""
+
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy.spatial.distance import pdist
 
+from chaosbench.forecasters._border import one_of, positive, within
+from chaosbench.forecasters._polynomials import Monomials, n_monomials
 from chaosbench.forecasters._products import rowwise
+from chaosbench.forecasters._window_map import FeatureMap
+from chaosbench.randomness import generator
 
+KINDS = ("fourier", "radial", "monomials")
 _SCALE_SAMPLES = 500  # windows used for the median distance
+
+
+@dataclass(frozen=True)
+class Dictionary:
+    """Which dictionary to draw: entry 0 is the constant, then come the numbers of the window, then the functions of `kind`.
+
+    "fourier": `observables` random cosines; "radial": Gaussian bumps on that many training windows; both of width bandwidth x the median distance
+    between training windows. "monomials": all up to `degree`.
+    """
+
+    kind: Literal["fourier", "radial", "monomials"]
+    observables: int
+    bandwidth: float
+    degree: int
+
+    def __post_init__(self) -> None:
+        one_of("dictionary", self.kind, KINDS)
+        positive({"observables": self.observables, "degree": self.degree})
+        within("bandwidth", self.bandwidth, 0.0, float(np.finfo(np.float64).max), open_below=True)
+
+    def size(self, variables: int) -> int:
+        """Return how many observables of `variables` numbers there are."""
+        return n_monomials(variables, self.degree) if self.kind == "monomials" else 1 + variables + self.observables
+
+    def draw(self, windows: np.ndarray, seed: int) -> FeatureMap:
+        """Return the observables for `windows` (N, m), random ones drawn from `seed`."""
+        if self.kind == "monomials":
+            return Monomials(windows.shape[1], self.degree)
+        draw = draw_fourier if self.kind == "fourier" else draw_radial
+        return draw(generator(seed, "dictionary"), windows, count=self.observables, bandwidth=self.bandwidth)
+
+
+class Coordinates:
+    """The numbers of the window themselves, without a constant."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def value(self, points: np.ndarray) -> np.ndarray:
+        """Return `points` (W, m)."""
+        return points
+
+    def tangent(self, point: np.ndarray, directions: np.ndarray) -> np.ndarray:
+        """Return `directions` (K, m)."""
+        return directions
 
 
 class FourierFeatures:

@@ -24,6 +24,22 @@ class Monomials:
             self._steps.append((parents, factors))
             last = factors
 
+    def exponents(self) -> np.ndarray:
+        """Return the exponents (F, m) of all monomials, in their order."""
+        unit = np.eye(self.variables, dtype=int)
+        rows = [np.zeros((1, self.variables), dtype=int), unit]
+        for parents, factors in self._steps:
+            rows.append(rows[-1][parents] + unit[factors])
+        return np.concatenate(rows)
+
+    def products(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return (parents, factors), F - m - 1 of each: monomial m + 1 + j is monomial parents[j] times variable factors[j]."""
+        sizes = [self.variables, *(len(factors) for _, factors in self._steps)]  # of the blocks of one degree
+        begins = np.cumsum([1, *sizes])
+        parents = [begin + places for begin, (places, _) in zip(begins, self._steps, strict=False)]
+        nothing = np.zeros(0, dtype=np.int64)
+        return np.concatenate([nothing, *parents]), np.concatenate([nothing, *(factors for _, factors in self._steps)])
+
     def value(self, points: np.ndarray) -> np.ndarray:
         """Return the features (W, F) of `points` (W, m); each row alone."""
         blocks = [np.ones((len(points), 1)), points]

@@ -60,19 +60,33 @@ def fit_with_ridge(
     prepare: Callable[[Sequence[np.ndarray]], Callable[[float], _Model]],
     penalties: Sequence[float] = PENALTIES,
 ) -> _Model:
-    """Return the model fitted to `states` with `ridge`, or with the best of `penalties` when it is None.
+    """Return the model fitted to `states` with `ridge`, or with the best of `penalties` when it is None (see `fit_with_best`)."""
+    options = penalties if ridge is None else (ridge,)
+    return fit_with_best(options, training, states, minimum=minimum, prepare=prepare, otherwise=WITHOUT_VALIDATION)
 
-    prepare: takes series and returns the function from a ridge to the model fitted to them. Choosing fits every ridge to the part that is
-    not held out (see `held_out` for it and for `minimum`) and then the best to everything (see `best`).
+
+def fit_with_best(
+    options: Sequence[_Option],
+    training: Training,
+    states: list[np.ndarray],
+    *,
+    minimum: int,
+    prepare: Callable[[Sequence[np.ndarray]], Callable[[_Option], _Model]],
+    otherwise: _Option,
+) -> _Model:
+    """Return the model fitted to `states` with the best of `options`, or with `otherwise` when there is nothing to choose by.
+
+    prepare: takes series and returns the function from an option to the model fitted to them. Choosing fits every option to the part that is
+    not held out (see `held_out` for it and for `minimum`) and then the best to everything (see `best`). A single option is taken as it is.
     """
     everything = prepare(states)
-    if ridge is not None:
-        return everything(ridge)
+    if len(options) == 1:
+        return everything(options[0])
     train, checks = held_out(training, states, minimum=minimum)
     if not checks:
-        return everything(WITHOUT_VALIDATION)
+        return everything(otherwise)
     trial = everything if train is states else prepare(train)
-    return best(penalties, trial, everything, checks) or everything(WITHOUT_VALIDATION)
+    return best(options, trial, everything, checks) or everything(otherwise)
 
 
 def best(

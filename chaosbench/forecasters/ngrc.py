@@ -33,6 +33,7 @@ class NextGenerationReservoir(Forecaster):
     F grows like (kD)^degree, so high dimension allows degree 2 at most. A polynomial far outside its training range diverges.
     """
 
+    family: ClassVar[str] = "reservoirs"
     rollout = "windowed"
     space: ClassVar = {
         "delays": Range(1, 6, whole=True),
