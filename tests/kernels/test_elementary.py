@@ -287,9 +287,9 @@ def test_eight_lanes_take_less_time_than_eight_calls_of_the_library(name):
     best = [INF, INF]
     for _ in range(9):
         for k, run in enumerate(runs):
-            start = time.perf_counter()
+            start = time.process_time()
             run(*arguments)
-            best[k] = min(best[k], time.perf_counter() - start)
+            best[k] = min(best[k], time.process_time() - start)
     assert best[0] < best[1]
 
 
