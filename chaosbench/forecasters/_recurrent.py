@@ -85,6 +85,7 @@ class _Loop(TorchLoop):
     """State: hidden states of all layers, for the LSTM then their memories, then the newest sample, which is held and not yet read."""
 
     settling = _SETTLING
+    listens = True
 
     def __init__(self, network: RecurrentNetwork) -> None:
         self._memory, self._width, self._layers = network.memory, network.width, network.layers

@@ -12,10 +12,14 @@ Source: A. Gu, A. Gupta, K. Goel, C. Re, "On the Parameterization and Initializa
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
+
+from chaosbench.forecasters._kernels import toeplitz
+
+Rule = Literal["zoh", "bilinear", "dss"]
 
 
 @dataclass(frozen=True)
@@ -36,22 +40,38 @@ class Modes:
         return modulus * torch.cos(angle), modulus * torch.sin(angle)
 
 
-def discretise(log_step: Tensor, log_decay: Tensor, frequency: Tensor, output: Tensor, through: Tensor) -> Modes:
-    """Zero-order hold of modes A = -exp(log_decay) + i frequency over steps exp(log_step).
+def hold(step: Tensor, decay: Tensor, frequency: Tensor, rule: Rule = "zoh", length: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return log modulus and phase of one step of the modes A = -decay + i frequency, and real and imaginary part of their input factor.
 
-    Modes that turn by more than pi a step are aliases of slower ones: their output weight is set to zero.
+    zoh: exp(dt A) and (exp(dt A) - 1) / A; modes that turn by more than pi a step are aliases of slower ones: their factor is 0. dss: the same with
+    the factor divided by exp(dt A length) - 1, which makes the weights of a mode sum to -1 / A over `length` samples (A. Gupta, A. Gu, J. Berant,
+    arXiv:2203.14343, section 3.2). bilinear: (1 + dt A / 2) / (1 - dt A / 2) and dt / (1 - dt A / 2), which has no aliases.
     """
-    step = torch.exp(log_step)[..., None]
-    decay = torch.exp(log_decay)
+    if rule == "bilinear":
+        a, b = 0.5 * step * decay, 0.5 * step * frequency
+        below = (1.0 + a).square() + b * b
+        log_modulus = 0.5 * (torch.log((1.0 - a).square() + b * b) - torch.log(below))
+        return log_modulus, torch.atan2(b, 1.0 - a) + torch.atan2(b, 1.0 + a), step * (1.0 + a) / below, step * b / below
     log_modulus, phase = -decay * step, frequency * step
     modulus = torch.exp(log_modulus)
     ahead_real, ahead_imaginary = modulus * torch.cos(phase) - 1.0, modulus * torch.sin(phase)
-    scale = 2.0 * (phase.abs() <= math.pi) / (decay * decay + frequency * frequency)
+    scale = (phase.abs() <= math.pi) / (decay * decay + frequency * frequency)
     # (exp(dt A) - 1) / A, by the conjugate of A = -decay + i frequency
-    hold_real = scale * (frequency * ahead_imaginary - decay * ahead_real)
-    hold_imaginary = -scale * (decay * ahead_imaginary + frequency * ahead_real)
-    c_real, c_imaginary = output[..., 0], output[..., 1]
-    return Modes(log_modulus, phase, c_real * hold_real - c_imaginary * hold_imaginary, c_real * hold_imaginary + c_imaginary * hold_real, through)
+    real = scale * (frequency * ahead_imaginary - decay * ahead_real)
+    imaginary = -scale * (decay * ahead_imaginary + frequency * ahead_real)
+    if rule == "dss":
+        whole = torch.exp(length * log_modulus)
+        far_real, far_imaginary = whole * torch.cos(length * phase) - 1.0, whole * torch.sin(length * phase)
+        size = far_real.square() + far_imaginary.square()
+        real, imaginary = (real * far_real + imaginary * far_imaginary) / size, (imaginary * far_real - real * far_imaginary) / size
+    return log_modulus, phase, real, imaginary
+
+
+def discretise(log_step: Tensor, log_decay: Tensor, frequency: Tensor, output: Tensor, through: Tensor, rule: Rule = "zoh", length: int = 0) -> Modes:
+    """Return the modes A = -exp(log_decay) + i frequency over steps exp(log_step), by `hold`, the input factor and the 2 folded into `output`."""
+    log_modulus, phase, real, imaginary = hold(torch.exp(log_step)[..., None], torch.exp(log_decay), frequency, rule, length)
+    c_real, c_imaginary = 2.0 * output[..., 0], 2.0 * output[..., 1]
+    return Modes(log_modulus, phase, c_real * real - c_imaginary * imaginary, c_real * imaginary + c_imaginary * real, through)
 
 
 def segment_operator(modes: Modes, length: int) -> Tensor:
@@ -65,12 +85,11 @@ def segment_operator(modes: Modes, length: int) -> Tensor:
     weighted_imaginary = modes.real[..., None] * imaginary + modes.imaginary[..., None] * real
     rows = weighted_real[..., :length].sum(-2)
     rows = torch.cat((rows[..., :1] + modes.through[..., None], rows[..., 1:]), -1)
-    toeplitz = F.pad(rows, (length - 1, 0)).unfold(-1, length, 1).flip(-2)
     state_to_output = torch.cat((weighted_real[..., 1:], -weighted_imaginary[..., 1:]), -2)
     input_to_state = torch.cat((real[..., :length], imaginary[..., :length]), -2).flip(-1).transpose(-1, -2)
     keep, turn = torch.diag_embed(real[..., length]), torch.diag_embed(imaginary[..., length])
     state_to_state = torch.cat((torch.cat((keep, turn), -1), torch.cat((-turn, keep), -1)), -2)
-    return torch.cat((torch.cat((toeplitz, input_to_state), -1), torch.cat((state_to_output, state_to_state), -1)), -2)
+    return torch.cat((torch.cat((toeplitz(rows), input_to_state), -1), torch.cat((state_to_output, state_to_state), -1)), -2)
 
 
 class Recurrence:
@@ -78,6 +97,7 @@ class Recurrence:
 
     def __init__(self, modes: Modes) -> None:
         real, imaginary = modes.powers(1)
+        self.shape = modes.real.shape
         self._keep, self._turn = real[..., 1], imaginary[..., 1]
         self._real, self._imaginary, self._through = modes.real, modes.imaginary, modes.through
 

@@ -8,6 +8,7 @@ import torch
 
 from chaosbench.errors import ForecasterError
 from chaosbench.forecasters._border import fitted, trajectories
+from chaosbench.forecasters._driven import driven_exponents
 from chaosbench.forecasters._feedback_map import continued
 from chaosbench.forecasters._torch_map import TorchMap
 from chaosbench.forecasters._training import Recipe, Trainable, TrainingReport, torch_generator, train
@@ -84,6 +85,10 @@ class TorchForecaster(Forecaster):
     def as_map(self) -> TorchMap:
         """Return the fitted closed loop as a map of its state in float64."""
         return fitted(self._map, type(self).__name__)
+
+    def driven_exponents(self, series: np.ndarray, count: int = 1) -> np.ndarray:
+        """Return the `count` largest exponents of the hidden state while the true `series` (T, D) is read: see `_driven.driven_exponents`."""
+        return driven_exponents(self.as_map(), series, count)
 
     def _minimum(self) -> int:
         return self._recipe().segment + 1

@@ -21,6 +21,7 @@ class TorchLoop(ABC):
 
     dimension: S. observed: D. span: samples of context that it reads at least. settling: samples after which more context no longer helps.
     rowwise: whether `start` and `step` treat rows of a batch independently bit for bit; windows are run one by one where they do not.
+    listens: whether the state ends with the newest sample (D,), held and not yet read, so that a true one can be put in its place.
     """
 
     dimension: int
@@ -29,6 +30,7 @@ class TorchLoop(ABC):
     settling: int = 1
     device: torch.device
     rowwise: bool = True
+    listens: bool = False
 
     @abstractmethod
     def start(self, context: Tensor) -> Tensor:

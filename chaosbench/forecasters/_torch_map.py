@@ -17,6 +17,7 @@ class TorchMap(FeedbackMap):
         self.observed = loop.observed
         self.span = loop.span
         self.settling = loop.settling
+        self.listens = loop.listens
 
     def roll(self, context: np.ndarray, horizon: int) -> np.ndarray:
         """Return the continuation (W, H, D) of `context` (W, C, D)."""

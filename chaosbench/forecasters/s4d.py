@@ -1,151 +1,67 @@
-"""Stacked diagonal state-space layers with gated mixing, trained on one-step increments and fed back."""
+"""Stacked diagonal state-space filters, one a channel, trained on one-step increments and fed back."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from chaosbench.errors import ForecasterError
-from chaosbench.forecasters._border import positive, within
-from chaosbench.forecasters._segments import increment_size
-from chaosbench.forecasters._ssm import Modes, Recurrence, discretise, segment_operator
-from chaosbench.forecasters._tangent_rows import gelu_tangents, glu_tangents, normalise, normalise_tangents
-from chaosbench.forecasters._torch_forecaster import TorchForecaster
-from chaosbench.forecasters._torch_loop import RowwiseLinear, TorchLoop
-from chaosbench.forecasters._training import Recipe, Trainable
+from chaosbench.forecasters._border import one_of, positive
+from chaosbench.forecasters._hippo import DIAGONAL, Start
+from chaosbench.forecasters._ssm import Modes, Recurrence, Rule, discretise, segment_operator
+from chaosbench.forecasters._ssm_forecaster import SPACE, StackForecaster
+from chaosbench.forecasters._ssm_stack import Filter, log_uniform
+from chaosbench.forecasters.base import Choice, Range
 
-_SLOWEST, _FASTEST = 1.0 / 32.0, 0.2  # range of the step dt at the start, in samples
-_VECTOR = 16  # float64 numbers that torch treats at once
-_FORGOTTEN = 1e-3  # what is left of a sample once more context no longer helps
+_RULES: tuple[Rule, ...] = ("zoh", "bilinear", "dss")
 
 
-class _Network(Trainable):
-    """(B, L, D) -> increments (B, L, D); inside, activations are (H, B, L) so that channels meet weights without being moved."""
+class _Diagonal(Filter):
+    """H channels of N complex modes each."""
 
-    def __init__(self, dimension: int, width: int, modes: int, layers: int, burn_in: int, unit: np.ndarray, draws: torch.Generator) -> None:
+    def __init__(self, width: int, start: Start, rule: Rule, length: int, draws: torch.Generator) -> None:
         super().__init__()
+        modes = len(start.decay)
+        self.rule, self.length = rule, length
+        self.log_step = nn.Parameter(log_uniform(draws, width))
+        self.log_decay = nn.Parameter(_each(width, np.log(start.decay)))
+        self.frequency = nn.Parameter(_each(width, start.frequency))
+        drawn = math.sqrt(0.5) * torch.randn(width, modes, 2, generator=draws)
+        b_real, b_imaginary = (_each(width, part) for part in (start.b.real, start.b.imag))
+        c_real, c_imaginary = drawn.unbind(-1)
+        self.output = nn.Parameter(torch.stack((c_real * b_real - c_imaginary * b_imaginary, c_real * b_imaginary + c_imaginary * b_real), -1))
+        self.through = nn.Parameter(torch.randn(width, generator=draws))
 
-        def uniform(*shape: int, fan: int) -> nn.Parameter:
-            return nn.Parameter((2.0 * torch.rand(*shape, generator=draws) - 1.0) / math.sqrt(fan))
-
-        low, high = math.log(_SLOWEST), math.log(_FASTEST)
-        self.burn_in = burn_in
-        self.encoder = uniform(width, dimension, fan=dimension)
-        self.encoder_bias = uniform(width, 1, fan=4)
-        self.log_step = nn.Parameter(low + (high - low) * torch.rand(layers, width, generator=draws))
-        self.log_decay = nn.Parameter(torch.full((layers, width, modes), math.log(0.5)))
-        self.frequency = nn.Parameter((math.pi * torch.arange(modes, dtype=torch.float32)).expand(layers, width, modes).clone())
-        self.output = nn.Parameter(math.sqrt(0.5) * torch.randn(layers, width, modes, 2, generator=draws))
-        self.through = nn.Parameter(torch.randn(layers, width, generator=draws))
-        self.mixing = uniform(layers, 2 * width, width, fan=width)
-        self.mixing_bias = nn.Parameter(torch.zeros(layers, 2 * width, 1))
-        self.decoder = uniform(dimension, width, fan=width)
-        self.decoder_bias = nn.Parameter(torch.zeros(dimension, 1))
-        self.unit: Tensor
-        self.register_buffer("unit", torch.as_tensor(unit, dtype=torch.float32))
-
-    def groups(self) -> list[tuple[list[nn.Parameter], float, bool]]:
-        own = [self.log_step, self.log_decay, self.frequency]
-        rest = [parameter for parameter in self.parameters() if all(parameter is not other for other in own)]
-        return [(rest, 1.0, True), (own, 1.0, False)]
+    def dynamics(self) -> list[nn.Parameter]:
+        return [self.log_step, self.log_decay, self.frequency]
 
     def modes(self) -> Modes:
-        """Return the discrete modes of all layers, leading axis the layer."""
-        return discretise(self.log_step, self.log_decay, self.frequency, self.output, self.through)
+        """Return the discrete modes."""
+        return discretise(self.log_step, self.log_decay, self.frequency, self.output, self.through, self.rule, self.length)
 
-    def read(self, inputs: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return increments in units of `unit` (B, L, D) and the state (layers, H, B, 2N) after the last input."""
-        batch, length, dimension = inputs.shape
-        layers, width, modes = self.frequency.shape
-        operator = segment_operator(self.modes(), length)
-        if state is None:
-            state = inputs.new_zeros(layers, width, batch, 2 * modes)
-        flat = inputs.permute(2, 0, 1).reshape(dimension, batch * length)
-        stream = torch.addmm(self.encoder_bias, self.encoder, flat).view(width, batch, length)
-        after = []
-        for n in range(layers):
-            both = torch.bmm(torch.cat((normalise(stream, 0), state[n]), -1), operator[n])
-            after.append(both[..., length:])
-            seen = nn.functional.gelu(both[..., :length]).reshape(width, batch * length)
-            stream = stream + nn.functional.glu(torch.addmm(self.mixing_bias[n], self.mixing[n], seen), 0).view(width, batch, length)
-        last = normalise(stream, 0).view(width, batch * length)
-        steps = torch.addmm(self.decoder_bias, self.decoder, last)
-        return steps.view(dimension, batch, length).permute(1, 2, 0), torch.stack(after)
+    def blank(self, batch: int) -> Tensor:
+        width, modes = self.frequency.shape
+        return self.frequency.new_zeros(width, batch, 2 * modes)
 
-    def segment_loss(self, inputs: Tensor, targets: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        skip = self.burn_in if state is None else 0
-        steps, state = self.read(inputs, state)
-        error = steps - (targets - inputs) / self.unit
-        return error[:, skip:].square().mean(), state
+    def operator(self, length: int) -> tuple[Tensor, ...]:
+        return (segment_operator(self.modes(), length),)
 
-    def closed_loop(self) -> "_Loop":
-        return _Loop(self)
+    def apply_to(self, inputs: Tensor, state: Tensor, operator: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        both = torch.bmm(torch.cat((inputs, state), -1), operator[0])
+        length = inputs.shape[-1]
+        return both[..., :length], both[..., length:]
+
+    def recurrence(self) -> Recurrence:
+        return Recurrence(self.modes())
 
 
-class _Loop(TorchLoop):
-    """State: real and imaginary parts of the layers' modes (2 layers, H, N), then the newest sample (D,), which is held and not yet read."""
-
-    def __init__(self, network: _Network) -> None:
-        weights = {name: values.detach().double() for name, values in network.state_dict().items()}
-        layers, width, modes = network.frequency.shape
-        self.observed = network.unit.shape[0]
-        self.dimension = 2 * layers * width * modes + self.observed
-        self.device = network.unit.device
-        names = ("log_step", "log_decay", "frequency", "output", "through")
-        self._layers = [Recurrence(discretise(*(weights[name][n] for name in names))) for n in range(layers)]
-        self._shape = (2 * layers, width, modes)
-        self._encoder = RowwiseLinear(weights["encoder"].T, weights["encoder_bias"][:, 0])
-        self._mixing = [RowwiseLinear(weights["mixing"][n].T, weights["mixing_bias"][n, :, 0]) for n in range(layers)]
-        self._decoder = RowwiseLinear(weights["decoder"].T * weights["unit"], weights["decoder_bias"][:, 0] * weights["unit"])
-        slowest = min(max(layer.slowest() for layer in self._layers), 1.0 - 1e-9)
-        self.settling = math.ceil(math.log(_FORGOTTEN) / math.log(slowest))
-
-    def start(self, context: Tensor) -> Tensor:
-        parts: Sequence[Tensor] = context.new_zeros(self._shape[0], context.shape[0], *self._shape[1:]).unbind(0)
-        for t in range(context.shape[1] - 1):
-            parts, _ = self._listen(parts, context[:, t])
-        return torch.cat([part.flatten(1) for part in parts] + [context[:, -1]], 1)
-
-    def step(self, state: Tensor) -> Tensor:
-        sample = state[:, -self.observed :]
-        parts, stream = self._listen(state[:, : -self.observed].view(-1, *self._shape).unbind(1), sample)
-        increment = self._decoder(normalise(stream, 1))
-        return torch.cat([part.flatten(1) for part in parts] + [sample + increment], 1)
-
-    def step_tangents(self, state: Tensor, tangents: Tensor) -> tuple[Tensor, Tensor]:
-        rows = torch.cat((state, tangents))  # (1 + K, S): the linear parts move the state and its tangents alike, biases only the state
-        only_state = rows.new_zeros(len(rows), 1)
-        only_state[0] = 1.0
-        sample = rows[:, -self.observed :]
-        parts = rows[:, : -self.observed].view(-1, *self._shape).unbind(1)
-        stream = self._encoder(sample, only_state)
-        after: list[Tensor] = []
-        for n, layer in enumerate(self._layers):
-            seen, *following = layer.step(normalise_tangents(stream), parts[2 * n], parts[2 * n + 1])
-            after += following
-            mixed = self._mixing[n](gelu_tangents(seen), only_state)
-            stream = stream + glu_tangents(mixed)
-        increment = self._decoder(normalise_tangents(stream), only_state)
-        carried = torch.cat([part.flatten(1) for part in after] + [sample + increment], 1)
-        return carried[:1], carried[1:]
-
-    def observe(self, state: Tensor) -> Tensor:
-        return state[:, -self.observed :]
-
-    def _listen(self, parts: Sequence[Tensor], sample: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Return the next parts of the state (W, H, N) and the residual stream (W, H) after reading `sample` (W, D)."""
-        stream = self._encoder(sample)
-        after: list[Tensor] = []
-        for n, layer in enumerate(self._layers):
-            seen, *following = layer.step(normalise(stream, 1), parts[2 * n], parts[2 * n + 1])
-            after += following
-            stream = stream + nn.functional.glu(self._mixing[n](nn.functional.gelu(seen)), 1)
-        return after, stream
+def _each(width: int, values: np.ndarray) -> Tensor:
+    return torch.as_tensor(values, dtype=torch.float32).expand(width, -1).clone()
 
 
-class S4D(TorchForecaster):
+class S4D(StackForecaster):
     """Stacked diagonal state-space layers: normalise, filter every channel linearly, mix channels with a gate, add; trained on increments.
 
     Equations, for the stream h (H,) and each layer: r = h / rms(h); every channel filters its own r by s_t = exp(dt A) s_{t-1} + r_t,
@@ -154,7 +70,11 @@ class S4D(TorchForecaster):
     Method: loss = mean of |increment - prediction|^2 / u^2 over all positions of segments of `segment` samples, `carried` of them in a row with the
     filter state handed on (detached), the first `burn_in` positions of each row left out; input noise; AdamW with a cosine schedule; weights of the
     best valid prediction time on held-out data. Training reads a segment by one product a channel, forecasts run step by step: O(1) a step.
-    Filters start at A = -1/2 + i pi n, dt log-uniform in [1/32, 1/5] samples; modes that turn by more than pi a step are silenced.
+    Filters start at dt log-uniform in [1/32, 1/5] samples and, by `initialisation`, at A_n = -1/2 + i pi n ("lin"), -1/2 + i (N/pi)(N/(2n+1) - 1), N
+    twice `modes` ("inv"), the modes of LegS without its rank-one term ("legs"), -(n+1) ("real"), or the eigenvalues of LegS plus a random matrix of
+    spectral norm 0.1 ("ptd"). `discretisation`: "zoh" as above, where modes that turn by more than pi a step are silenced; "bilinear", whose modes
+    never do; "dss", the weights of a mode normalised over a segment. With unrolled = K > 0 the last quarter of the updates trains on K predictions
+    fed back.
     Source: A. Gu, A. Gupta, K. Goel, C. Re, "On the Parameterization and Initialization of Diagonal State Space Models", arXiv:2206.11893.
     Changed: small dt for short segments; the state carried in training, because weights trained from a zero state decay to a fixed point in a long
     rollout (their one-step error grows beyond the segment); root-mean-square instead of layer normalisation and no gains (the filters have them);
@@ -167,8 +87,8 @@ class S4D(TorchForecaster):
     linear, so memory of the hidden part of the state is linear too; far outside the training data nothing pulls an orbit back.
     """
 
-    rollout = "recurrent"
     source = "A. Gu, A. Gupta, K. Goel, C. Re, arXiv:2206.11893 (2022)"
+    space: ClassVar[Mapping[str, Range | Choice]] = {**SPACE, "modes": Choice((4, 8, 16)), "initialisation": Choice(tuple(DIAGONAL))}
 
     def __init__(
         self,
@@ -176,6 +96,8 @@ class S4D(TorchForecaster):
         width: int = 64,
         modes: int = 8,
         layers: int = 1,
+        initialisation: str = "lin",
+        discretisation: Rule = "zoh",
         updates: int = 1200,
         batch: int = 16,
         segment: int = 32,
@@ -184,26 +106,26 @@ class S4D(TorchForecaster):
         learning_rate: float = 1e-2,
         weight_decay: float = 0.01,
         noise: float = 1e-2,
+        unrolled: int = 0,
     ) -> None:
-        super().__init__()
-        positive({"width": width, "modes": modes, "layers": layers, "updates": updates, "batch": batch, "segment": segment, "carried": carried})
-        if width % _VECTOR:
-            above = -(-width // _VECTOR) * _VECTOR
-            raise ForecasterError(f"width = {width!r}: must be a multiple of {_VECTOR}, which keeps windows independent bit for bit; take {above}")
-        within("burn_in", burn_in, 0, segment - 1)
-        self.width, self.modes, self.layers, self.burn_in = width, modes, layers, burn_in
-        self.recipe = Recipe(
+        positive({"modes": modes})
+        one_of("initialisation", initialisation, tuple(DIAGONAL))
+        one_of("discretisation", discretisation, _RULES)
+        super().__init__(
+            width=width,
+            layers=layers,
             updates=updates,
             batch=batch,
             segment=segment,
             carried=carried,
+            burn_in=burn_in,
             learning_rate=learning_rate,
             weight_decay=weight_decay,
             noise=noise,
+            unrolled=unrolled,
         )
+        self.modes, self.initialisation, self.discretisation = modes, initialisation, discretisation
 
-    def _recipe(self) -> Recipe:
-        return self.recipe
-
-    def _untrained(self, states: list[np.ndarray], draws: torch.Generator) -> _Network:
-        return _Network(states[0].shape[1], self.width, self.modes, self.layers, self.burn_in, increment_size(states), draws)
+    def _filters(self, draws: torch.Generator) -> Callable[[torch.Generator], Filter]:
+        start = DIAGONAL[self.initialisation](self.modes, np.random.default_rng(draws.initial_seed()))
+        return lambda own: _Diagonal(self.width, start, self.discretisation, self.recipe.segment, own)

@@ -11,7 +11,8 @@ import torch
 from chaosbench.errors import ForecasterError
 from chaosbench.forecasters._torch_map import TorchMap
 from chaosbench.forecasters.base import Problem, Training
-from chaosbench.forecasters.s4d import S4D, _Network
+from chaosbench.forecasters._ssm_stack import StackNetwork
+from chaosbench.forecasters.s4d import S4D
 
 DT = 0.02
 
