@@ -45,7 +45,8 @@ class _Reader(nn.Module):
         response = (self.filter.memory(stream.shape[-1]) * self.output[:, None]).sum(-1)
         seen = torch.bmm(inputs, toeplitz(response)) + self.through[:, None, None] * inputs
         value, gate = self.mixing(nn.functional.gelu(seen).permute(1, 2, 0)).chunk(2, -1)
-        return stream + (value * torch.sigmoid(gate)).permute(2, 0, 1)
+        mixed: Tensor = (value * torch.sigmoid(gate)).permute(2, 0, 1)
+        return stream + mixed
 
 
 class _ClosedLoop(nn.Module):
