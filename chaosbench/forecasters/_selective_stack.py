@@ -80,6 +80,7 @@ class _Loop(TorchLoop):
     """State: of each layer the last inputs of its convolution and its memory, then the newest sample, which is held and not yet read."""
 
     settling = _SETTLING
+    listens = True
 
     def __init__(self, network: SelectiveStack) -> None:
         weights = {name: values.detach().double() for name, values in network.state_dict().items()}

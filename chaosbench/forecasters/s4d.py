@@ -64,7 +64,7 @@ def _each(width: int, values: np.ndarray) -> Tensor:
 class S4D(StackForecaster):
     """Stacked diagonal state-space layers: normalise, filter every channel linearly, mix channels with a gate, add; trained on increments.
 
-    Equations, for the stream h (H,) and each layer: r = h / rms(h); every channel filters its own r by s_t = exp(dt A) s_{t-1} + r_t,
+    Equations: for the stream h (H,) and each layer: r = h / rms(h); every channel filters its own r by s_t = exp(dt A) s_{t-1} + r_t,
     v_t = 2 Re(C A^-1 (exp(dt A) - 1) s_t) + D r_t with `modes` complex s and A = -exp(a) + i w; h <- h + glu(W gelu(v) + b). The stream starts as
     E x_t + e and ends as x_{t+1} = x_t + u * (F h / rms(h) + f), u the root mean square increment of the training data per component.
     Method: loss = mean of |increment - prediction|^2 / u^2 over all positions of segments of `segment` samples, `carried` of them in a row with the

@@ -50,7 +50,7 @@ class _Blocks(BankFilter):
 class S5(StackForecaster):
     """Stacked state-space filters that hear all channels at once: normalise, filter by one bank of modes, mix channels with a gate, add; fed back.
 
-    Equations, for the stream h (H,) and each layer: r = h / rms(h); s_t = exp(dt A) s_{t-1} + A^-1 (exp(dt A) - 1) B r_t with `modes` complex s,
+    Equations: for the stream h (H,) and each layer: r = h / rms(h); s_t = exp(dt A) s_{t-1} + A^-1 (exp(dt A) - 1) B r_t with `modes` complex s,
     A = -exp(a) + i w and a step dt for every mode; v_t = 2 Re(C s_t) + D r_t; h <- h + glu(W gelu(v) + b). The stream starts as E x_t + e and ends as
     x_{t+1} = x_t + u * (F h / rms(h) + f), u the root mean square increment of the training data per component.
     Symbols: B (P, H) and C (H, P) complex, P = modes (each stands for a conjugate pair), H = width; a, w, dt (P,); D (H,).
@@ -61,7 +61,11 @@ class S5(StackForecaster):
     Source: J. T. H. Smith, A. Warrington, S. W. Linderman, ICLR 2023, arXiv:2208.04933.
     Changed: predicts increments; the state is carried over segments in training; decay held positive by an exponential, so that no eigenvalue has to
     be clipped; one layer by default; root-mean-square instead of layer or batch normalisation and no gains; one learning rate. Equal steps only.
-    Cost: H (2 D + 4 P + 2 H) weights a layer; one product of a segment with a matrix a mode in training, O(P H) a step of a forecast.
+    Measured on Lorenz-63 (noise-free, dt = 0.02, 5 904 samples, 20 test windows): median valid prediction time 2.5 and 1.7 Lyapunov times (seeds 0
+    and 1), 2.5 and 2.0 with 64 modes. From 2 000 samples at 30 a period 2.0, on the Henon map 4.0 (20 windows, seed 0); in the first of these free
+    runs were not chaotic (largest exponent wrong by 0.8 of the true one).
+    Cost: 8 to 12 s of one core at the defaults; H (2 D + 4 P + 2 H) weights a layer; one product of a segment with a matrix a mode in training, O(P
+    H) a step of a forecast.
     Fails: wide states with few samples (it knows nothing of space); the filters are linear, so memory of the hidden part of the state is linear too;
     far outside the training data nothing pulls an orbit back.
     """

@@ -89,7 +89,7 @@ class _Core(nn.Module):
 class SpaceTime(BlockForecaster):
     """Companion-matrix filters over the last L samples, and a decoder y_{n+h} = c (A + b k)^(h-1) z_n that runs on for a block without inputs.
 
-    Equations, for the stream h (H,) and each of `layers` readers: r = h / rms(h); z_t = A z_{t-1} + b r_t, v_t = c z_t + D r_t, each channel with
+    Equations: for the stream h (H,) and each of `layers` readers: r = h / rms(h); z_t = A z_{t-1} + b r_t, v_t = c z_t + D r_t, each channel with
     its own A = shift + a e_p^T, b, c; h <- h + glu(W gelu(v) + w). The stream starts as E x_t + e. The decoder reads h / rms(h) the same way into
     z_n and answers x_{n+j} = x_n + F y_{n+j} + f for j = 1..block. Then the window moves on over the predictions and is read anew.
     Symbols: L = window, p = order, H = width; a (p,) scaled so that the sum of its moduli is at most 1, k (p,) free.
@@ -98,7 +98,9 @@ class SpaceTime(BlockForecaster):
     Changed: only the horizon term of the loss; a block of a fraction of a Lyapunov time, read anew, because within a block the decoder is a linear
     autonomous map that can only turn and decay, or explode; c and k not normalised; increments to the last sample in place of preprocessing heads;
     responses by powers of the matrices, which at these orders costs less than a transform.
-    Cost: H (2 D + 2 H + 5 p) weights with one reader; a window is read anew every `block` samples.
+    Measured on Lorenz-63 (noise-free, dt = 0.02, 5 904 samples, 20 test windows): median valid prediction time 2.6 Lyapunov times with blocks of 8,
+    2.7 with blocks of 4 (seed 0).
+    Cost: 27 s of one core at the defaults; H (2 D + 2 H + 5 p) weights with one reader; a window is read anew every `block` samples.
     Fails: with long blocks forecasts decay to the mean; few channels give few frequencies a block.
     """
 
