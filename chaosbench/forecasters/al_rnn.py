@@ -1,0 +1,82 @@
+"""Almost-linear recurrent network: only a few of its latents are rectified."""
+
+from collections.abc import Hashable, Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from chaosbench.forecasters._border import positive
+from chaosbench.forecasters._forced_plrnn import Weights
+from chaosbench.forecasters._plrnn_forecaster import PLRNNForecaster, forcing_options
+from chaosbench.forecasters._plrnn_network import Equations, contracting_diagonal
+from chaosbench.forecasters._plrnn_sums import padded
+from chaosbench.forecasters._training import Recipe
+from chaosbench.forecasters.base import Choice, Range
+
+
+class _AlmostLinear(Equations):
+    """Parameters A (M,), W (M, M), h (M,)."""
+
+    def __init__(self, latent: int, rectified: int) -> None:
+        self.latent, self._rectified = latent, rectified
+
+    def initial(self, draws: torch.Generator) -> dict[str, Tensor]:
+        diagonal = contracting_diagonal(self.latent, draws)
+        return {"A": diagonal, "W": 0.01 * torch.randn(self.latent, self.latent, generator=draws), "h": torch.zeros(self.latent)}
+
+    def weights(self, named: dict[str, Tensor]) -> Weights:
+        A, W, h = padded(named["A"], 1), padded(named["W"], 2), padded(named["h"], 1)
+        low = torch.full_like(h, -torch.inf)
+        low[:, max(0, self.latent - self._rectified) : self.latent] = 0.0
+        return Weights(A, W, h, low, torch.full_like(h, torch.inf))
+
+
+class AlmostLinearRNN(PLRNNForecaster):
+    """z_{t+1} = A z_t + W f(z_t) + h, where f rectifies the last P latents and leaves the others as they are."""
+
+    source = "M. Brenner, C. J. Hemmer, Z. Monfared, D. Durstewitz, NeurIPS 2024, arXiv:2410.14240"
+    space: ClassVar[Mapping[str, Range | Choice]] = {
+        "extra_latents": Range(5, 60, whole=True),
+        "rectified": Range(1, 30, log=True, whole=True),
+        "interval": Range(4, 40, log=True, whole=True),
+        "segment": Choice((50, 100, 200)),
+        "learning_rate": Range(3e-4, 1e-2, log=True),
+        "noise": Range(1e-4, 5e-2, log=True),
+    }
+
+    def __init__(
+        self,
+        *,
+        extra_latents: int = 17,
+        rectified: int = 2,
+        observation: str = "identity",
+        forcing: str = "sparse",
+        alpha: float | None = None,
+        estimate: str = "norms",
+        decay: float = 0.98,
+        interval: int = 10,
+        updates: int = 2500,
+        batch: int = 16,
+        segment: int = 50,
+        carried: int = 4,
+        learning_rate: float = 5e-3,
+        weight_decay: float = 0.0,
+        noise: float = 3e-3,
+    ) -> None:
+        positive({"rectified": rectified})
+        recipe = Recipe(
+            updates=updates, batch=batch, segment=segment, carried=carried, learning_rate=learning_rate, weight_decay=weight_decay, noise=noise
+        )
+        super().__init__(
+            recipe=recipe, forcing=forcing_options(forcing, alpha, estimate, decay, interval), observation=observation, extra_latents=extra_latents
+        )
+        self.rectified = rectified
+
+    def equations(self, latent: int) -> Equations:
+        """Return the equations for M = `latent` latents."""
+        return _AlmostLinear(latent, self.rectified)
+
+    def stacking_key(self) -> Hashable:
+        """Return the options that decide the shapes of the parameters."""
+        return (self.rectified, self.observation, self.extra_latents)

@@ -1,0 +1,99 @@
+"""Dendritic piecewise-linear recurrent network: every latent passes through a learned piecewise-linear function before it is mixed."""
+
+from collections.abc import Hashable, Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from chaosbench.forecasters._border import positive
+from chaosbench.forecasters._forced_plrnn import Weights
+from chaosbench.forecasters._plrnn_forecaster import PLRNNForecaster, forcing_options
+from chaosbench.forecasters._plrnn_network import Equations, clipped_units, contracting_diagonal
+from chaosbench.forecasters._plrnn_observation import uniform
+from chaosbench.forecasters._plrnn_sums import padded
+from chaosbench.forecasters._training import Recipe
+from chaosbench.forecasters.base import Choice, Range
+
+_REACH = 2.5  # standard deviations within which thresholds start: about the range of the data
+
+
+class _Dendritic(Equations):
+    """Parameters A (M,), W (M, M) with an unused diagonal, h (M,), slopes (J,), thresholds (J, M).
+
+    Every pair of a basis and a latent is one unit of the recurrence, V picks its latent, and the slopes are folded into W.
+    """
+
+    def __init__(self, latent: int, bases: int, clipped: bool) -> None:
+        self.latent, self._bases, self._clipped = latent, bases, clipped
+
+    def initial(self, draws: torch.Generator) -> dict[str, Tensor]:
+        diagonal = contracting_diagonal(self.latent, draws)
+        return {
+            "A": torch.atanh(diagonal.clamp(max=0.99)) if self._clipped else diagonal,
+            "W": uniform((self.latent, self.latent), draws),
+            "h": torch.zeros(self.latent),
+            "slopes": uniform((self._bases,), draws),
+            "thresholds": _REACH * (2.0 * torch.rand(self._bases, self.latent, generator=draws) - 1.0),
+        }
+
+    def weights(self, named: dict[str, Tensor]) -> Weights:
+        mixing = named["W"] * (1.0 - torch.eye(self.latent).to(named["W"]))
+        W = padded((mixing[:, :, None] * named["slopes"][:, None, :, None]).flatten(2), 2)  # (R, M', J M)
+        picked = padded(torch.eye(self.latent).to(W).repeat(self._bases, 1), 2).expand(len(W), -1, -1)
+        h, h2 = padded(named["h"], 1), padded(-named["thresholds"].flatten(1), 1)
+        if not self._clipped:
+            return Weights(padded(named["A"], 1), W, h, torch.zeros_like(h2), torch.full_like(h2, torch.inf), picked, h2)
+        sign, c, low, high = clipped_units(h2)
+        return Weights(padded(torch.tanh(named["A"]), 1), W * sign[:, None], h, low, high, picked, c)  # |A| < 1: no orbit escapes
+
+
+class DendriticPLRNN(PLRNNForecaster):
+    """z_{t+1} = A z_t + W f(z_t) + h, f(z) = sum over j of slopes_j [relu(z - thresholds_j) - relu(z)], W without diagonal."""
+
+    source = "M. Brenner, F. Hess, J. M. Mikhaeil, L. F. Bereska, Z. Monfared, P.-C. Kuo, D. Durstewitz, ICML 2022, arXiv:2207.02542"
+    space: ClassVar[Mapping[str, Range | Choice]] = {
+        "extra_latents": Range(2, 30, whole=True),
+        "bases": Range(5, 50, log=True, whole=True),
+        "interval": Range(4, 40, log=True, whole=True),
+        "segment": Choice((50, 100, 200)),
+        "learning_rate": Range(3e-4, 1e-2, log=True),
+        "noise": Range(1e-4, 5e-2, log=True),
+    }
+
+    def __init__(
+        self,
+        *,
+        extra_latents: int = 7,
+        bases: int = 20,
+        clipped: bool = True,
+        observation: str = "identity",
+        forcing: str = "sparse",
+        alpha: float | None = None,
+        estimate: str = "norms",
+        decay: float = 0.98,
+        interval: int = 10,
+        updates: int = 1500,
+        batch: int = 16,
+        segment: int = 50,
+        carried: int = 4,
+        learning_rate: float = 5e-3,
+        weight_decay: float = 0.0,
+        noise: float = 3e-3,
+    ) -> None:
+        positive({"bases": bases})
+        recipe = Recipe(
+            updates=updates, batch=batch, segment=segment, carried=carried, learning_rate=learning_rate, weight_decay=weight_decay, noise=noise
+        )
+        super().__init__(
+            recipe=recipe, forcing=forcing_options(forcing, alpha, estimate, decay, interval), observation=observation, extra_latents=extra_latents
+        )
+        self.bases, self.clipped = bases, clipped
+
+    def equations(self, latent: int) -> Equations:
+        """Return the equations for M = `latent` latents."""
+        return _Dendritic(latent, self.bases, self.clipped)
+
+    def stacking_key(self) -> Hashable:
+        """Return the options that decide the shapes of the parameters."""
+        return (self.bases, self.clipped, self.observation, self.extra_latents)
