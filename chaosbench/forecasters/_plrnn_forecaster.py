@@ -47,7 +47,9 @@ class _Prepared:
         carried = tuple(sorted(len(series) for series in self.parts))
         forcing = replace(model.forcing, alpha=None if model.forcing.alpha is None else ())
         bounded = (self.budget.seconds is None, self.budget.folder)
-        return (model.stacking_key(), recipe, forcing, shapes, carried, self.parts[0].shape[1], str(self.device), bounded)
+        dimension = self.parts[0].shape[1]
+        sizes = (model.structure(), model.observation, dimension, model.latents(dimension))
+        return (sizes, recipe, forcing, shapes, carried, str(self.device), bounded)
 
 
 class PLRNNForecaster(TorchRollout):
@@ -55,13 +57,16 @@ class PLRNNForecaster(TorchRollout):
 
     rollout = "recurrent"
 
-    def __init__(self, *, recipe: Recipe, forcing: Forcing, observation: str, extra_latents: int) -> None:
+    def __init__(self, *, recipe: Recipe, forcing: Forcing, observation: str, extra_latents: int, latents: int | None) -> None:
         super().__init__()
         positive({"updates": recipe.updates, "batch": recipe.batch, "segment": recipe.segment, "carried": recipe.carried})
         within("noise", recipe.noise, 0.0, 10.0)
         one_of("observation", observation, ("identity", "affine"))
         within("extra_latents", extra_latents, 0, 10_000)
-        self.recipe, self.forcing, self.observation, self.extra_latents = recipe, forcing, observation, extra_latents
+        if latents is not None:
+            positive({"latents": latents})
+        self.recipe, self.forcing, self.observation = recipe, forcing, observation
+        self._latents, self._extra = latents, extra_latents
         self._size: int | None = None
 
     @abstractmethod
@@ -69,12 +74,12 @@ class PLRNNForecaster(TorchRollout):
         """Return the equations for M = `latent` latents."""
 
     @abstractmethod
-    def stacking_key(self) -> Hashable:
-        """Return the options of the equations and latents, which decide the shapes of the parameters."""
+    def structure(self) -> Hashable:
+        """Return the options of the equations, which with D and M decide the shapes of the parameters."""
 
     def latents(self, dimension: int) -> int:
         """Return M for D = `dimension`."""
-        return dimension + self.extra_latents
+        return dimension + self._extra if self._latents is None else self._latents
 
     @property
     def n_parameters(self) -> int:

@@ -49,6 +49,7 @@ class AlmostLinearRNN(PLRNNForecaster):
         self,
         *,
         extra_latents: int = 17,
+        latents: int | None = None,
         rectified: int = 2,
         observation: str = "identity",
         forcing: str = "sparse",
@@ -69,7 +70,11 @@ class AlmostLinearRNN(PLRNNForecaster):
             updates=updates, batch=batch, segment=segment, carried=carried, learning_rate=learning_rate, weight_decay=weight_decay, noise=noise
         )
         super().__init__(
-            recipe=recipe, forcing=forcing_options(forcing, alpha, estimate, decay, interval), observation=observation, extra_latents=extra_latents
+            recipe=recipe,
+            forcing=forcing_options(forcing, alpha, estimate, decay, interval),
+            observation=observation,
+            extra_latents=extra_latents,
+            latents=latents,
         )
         self.rectified = rectified
 
@@ -77,6 +82,6 @@ class AlmostLinearRNN(PLRNNForecaster):
         """Return the equations for M = `latent` latents."""
         return _AlmostLinear(latent, self.rectified)
 
-    def stacking_key(self) -> Hashable:
-        """Return the options that decide the shapes of the parameters."""
-        return (self.rectified, self.observation, self.extra_latents)
+    def structure(self) -> Hashable:
+        """Return the options of the equations, which with D and M decide the shapes of the parameters."""
+        return (self.rectified,)

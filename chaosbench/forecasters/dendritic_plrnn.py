@@ -65,6 +65,7 @@ class DendriticPLRNN(PLRNNForecaster):
         self,
         *,
         extra_latents: int = 7,
+        latents: int | None = None,
         bases: int = 20,
         clipped: bool = True,
         observation: str = "identity",
@@ -86,7 +87,11 @@ class DendriticPLRNN(PLRNNForecaster):
             updates=updates, batch=batch, segment=segment, carried=carried, learning_rate=learning_rate, weight_decay=weight_decay, noise=noise
         )
         super().__init__(
-            recipe=recipe, forcing=forcing_options(forcing, alpha, estimate, decay, interval), observation=observation, extra_latents=extra_latents
+            recipe=recipe,
+            forcing=forcing_options(forcing, alpha, estimate, decay, interval),
+            observation=observation,
+            extra_latents=extra_latents,
+            latents=latents,
         )
         self.bases, self.clipped = bases, clipped
 
@@ -94,6 +99,6 @@ class DendriticPLRNN(PLRNNForecaster):
         """Return the equations for M = `latent` latents."""
         return _Dendritic(latent, self.bases, self.clipped)
 
-    def stacking_key(self) -> Hashable:
-        """Return the options that decide the shapes of the parameters."""
-        return (self.bases, self.clipped, self.observation, self.extra_latents)
+    def structure(self) -> Hashable:
+        """Return the options of the equations, which with D and M decide the shapes of the parameters."""
+        return (self.bases, self.clipped)

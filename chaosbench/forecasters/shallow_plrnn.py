@@ -58,6 +58,7 @@ class ShallowPLRNN(PLRNNForecaster):
         *,
         hidden: int = 100,
         extra_latents: int = 3,
+        latents: int | None = None,
         clipped: bool = True,
         observation: str = "identity",
         forcing: str = "generalised",
@@ -78,7 +79,11 @@ class ShallowPLRNN(PLRNNForecaster):
             updates=updates, batch=batch, segment=segment, carried=carried, learning_rate=learning_rate, weight_decay=weight_decay, noise=noise
         )
         super().__init__(
-            recipe=recipe, forcing=forcing_options(forcing, alpha, estimate, decay, interval), observation=observation, extra_latents=extra_latents
+            recipe=recipe,
+            forcing=forcing_options(forcing, alpha, estimate, decay, interval),
+            observation=observation,
+            extra_latents=extra_latents,
+            latents=latents,
         )
         self.hidden, self.clipped = hidden, clipped
 
@@ -86,6 +91,6 @@ class ShallowPLRNN(PLRNNForecaster):
         """Return the equations for M = `latent` latents."""
         return _Shallow(latent, self.hidden, self.clipped)
 
-    def stacking_key(self) -> Hashable:
-        """Return the options that decide the shapes of the parameters."""
-        return (self.hidden, self.clipped, self.observation, self.extra_latents)
+    def structure(self) -> Hashable:
+        """Return the options of the equations, which with D and M decide the shapes of the parameters."""
+        return (self.hidden, self.clipped)
