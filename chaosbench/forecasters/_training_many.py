@@ -2,9 +2,11 @@
 
 The runs of a tiny network cost the processor little more together than one alone, because what a step costs is the launching of its operations. What a
 run does is what `_training` does: segments, input noise, clipping, AdamW, cosine schedule after a warm-up, a fixed number of updates, and the choice of
-the weights by valid prediction time on held-out data. No number of a run depends on which others it is stacked with, bit for bit on the CPU: operations
-act entry by entry and are correctly rounded each, matrix products are one product a run on memory laid out alike (`_plrnn_sums.padded`), and sums are
-taken in an order that their length alone decides. So a fit is a stack of one.
+the weights by valid prediction time on held-out data; but late in the training a window counts only if the free run from it goes on (`_lasting`).
+
+No number of a run depends on which others it is stacked with, bit for bit on the CPU: operations act entry by entry and are correctly rounded each,
+matrix products are one product a run on memory laid out alike (`_plrnn_sums.padded`), and sums are taken in an order that their length alone decides.
+So a fit is a stack of one.
 """
 
 import math
@@ -13,13 +15,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from chaosbench.forecasters._checkpoints import load, place_of, save
+from chaosbench.forecasters._lasting import Free, goes_on
 from chaosbench.forecasters._plrnn_sums import pairwise_sum
 from chaosbench.forecasters._segments import Segments
 from chaosbench.forecasters._training import Recipe, TrainingReport, torch_generator
@@ -30,19 +33,6 @@ _FORMAT = 1  # of kept states
 _SETTLED = 0.75  # share of the updates after which a cosine schedule has nearly stopped
 _FIRST, _SECOND, _SMALLEST = 0.9, 0.999, 1e-8  # Adam's two decays and the least denominator
 _CHUNK = 32  # leads between two looks at whether any window is still valid
-
-
-class Free(Protocol):
-    """Stacked networks that run on their own output: contexts (R, W, C, D), states (R, W, S), observations (R, W, D)."""
-
-    def start(self, context: Tensor) -> Tensor:
-        """Return the states after reading `context`."""
-
-    def step(self, state: Tensor) -> Tensor:
-        """Return the next states."""
-
-    def observe(self, state: Tensor) -> Tensor:
-        """Return the observations of `state`."""
 
 
 class Stack(nn.Module, ABC):
@@ -101,7 +91,7 @@ class _Training:
         self._moments = (torch.zeros_like(stack.weights), torch.zeros_like(stack.weights))
         self._marks = {-(-recipe.updates * (n + 1) // recipe.evaluations) for n in range(recipe.evaluations)}
         self._best_key = [(False, -math.inf)] * len(runs)
-        self._best_update = [0] * len(runs)
+        self._best_update, self._best_valid = [0] * len(runs), [0.0] * len(runs)
         self._best = stack.weights.detach().clone()
         self._history: list[list[tuple[int, float, float]]] = [[] for _ in runs]
         self._diverged = [False] * len(runs)
@@ -135,7 +125,7 @@ class _Training:
 
     def _report(self, run: int) -> TrainingReport:
         stopped: Literal["planned", "budget", "diverged"] = "planned" if self._made >= self._recipe.updates else "budget"
-        valid = math.nan if self._runs[run].windows is None else self._best_key[run][1]
+        valid = math.nan if self._runs[run].windows is None else self._best_valid[run]
         history = tuple(self._history[run])
         return TrainingReport(
             history[-1][0] if self._diverged[run] else self._made,
@@ -193,23 +183,34 @@ class _Training:
     @torch.no_grad()
     def _evaluate(self, losses: Sequence[float]) -> None:
         finite = torch.isfinite(self._stack.weights).all(1).tolist()
-        valid = valid_steps_many(self._stack.closed_loop(), [run.windows for run in self._runs])
         settled = self._made >= _SETTLED * self._recipe.updates
+        valid, lasting = self._objectives(settled)
         for r, run in enumerate(self._runs):
             if self._diverged[r]:
                 continue
             self._diverged[r] = not (finite[r] and math.isfinite(losses[r]))
             self._history[r].append((self._made, losses[r], 0.0 if self._diverged[r] else valid[r]))
-            if not self._diverged[r] and (settled, valid[r]) >= self._best_key[r]:
-                self._best_key[r], self._best_update[r] = (settled, valid[r]), self._made
+            if not self._diverged[r] and (settled, lasting[r]) >= self._best_key[r]:
+                self._best_key[r], self._best_update[r], self._best_valid[r] = (settled, lasting[r]), self._made, valid[r]
                 self._best[r] = self._stack.weights[r]
             if run.budget.progress is not None:
                 sentence = f"update {self._made} of {self._recipe.updates}: loss {losses[r]:.3g}, valid for {self._history[r][-1][2]:.1f} samples"
                 run.budget.progress(self._made / self._recipe.updates, sentence)
 
+    def _objectives(self, settled: bool) -> tuple[list[float], list[float]]:
+        """Return every run's valid prediction time in samples, and if `settled` the same with windows counted as 0 whose run does not go on."""
+        windows = [run.windows for run in self._runs if run.windows is not None]
+        if len(windows) < len(self._runs):
+            return [0.0] * len(self._runs), [0.0] * len(self._runs)
+        free = self._stack.closed_loop()
+        steps = valid_windows(free, windows)
+        counted = steps * goes_on(free, windows) if settled else steps
+        count = steps.shape[1]
+        return [total / count for total in steps.sum(1).tolist()], [total / count for total in counted.sum(1).tolist()]
+
     def _state(self) -> dict[str, Any]:
         streams = [{purpose: stream.get_state() for purpose, stream in run.items()} for run in self._streams]
-        best = {"key": self._best_key, "update": self._best_update, "weights": self._best}
+        best = {"key": self._best_key, "update": self._best_update, "valid": self._best_valid, "weights": self._best}
         now = {"made": self._made, "place": self._place, "rows": self._rows, "carried": self._carried, "moments": self._moments}
         return {**now, "stack": self._stack.state_dict(), "streams": streams, "best": best, "history": self._history, "diverged": self._diverged}
 
@@ -219,22 +220,19 @@ class _Training:
         self._made, self._place, self._rows, self._carried = state["made"], state["place"], state["rows"], state["carried"]
         self._moments, self._history, self._diverged = state["moments"], state["history"], state["diverged"]
         best = state["best"]
-        self._best_key, self._best_update, self._best = best["key"], best["update"], best["weights"]
+        self._best_key, self._best_update, self._best_valid, self._best = best["key"], best["update"], best["valid"], best["weights"]
         self._stack.load_state_dict(state["stack"])
         for run, kept in zip(self._streams, state["streams"], strict=True):
             for purpose, stream in run.items():
                 stream.set_state(kept[purpose].cpu())
 
 
-def valid_steps_many(free: Free, windows: Sequence[Windows | None]) -> list[float]:
-    """Return `_valid_time.valid_steps` of every run, its windows rolled out together; 0 without windows. All windows have one shape."""
-    given = [found for found in windows if found is not None]
-    if len(given) < len(windows):
-        return [0.0] * len(windows)
-    state = free.start(torch.stack([found.context for found in given]))
-    truth = torch.stack([found.truth for found in given])  # (R, W, H, D)
+def valid_windows(free: Free, windows: Sequence[Windows]) -> Tensor:
+    """Return (R, W) the leads before each window's error first exceeds the threshold of `_valid_time`; windows of all runs have one shape."""
+    state = free.start(torch.stack([window.context for window in windows]))
+    truth = torch.stack([window.truth for window in windows])  # (R, W, H, D)
     alive = torch.ones(truth.shape[:2], dtype=torch.bool, device=truth.device)
-    total = torch.zeros(len(given), dtype=torch.int64, device=truth.device)
+    total = torch.zeros(truth.shape[:2], dtype=torch.int64, device=truth.device)
     for first in range(0, truth.shape[2], _CHUNK):
         wanted = truth[:, :, first : first + _CHUNK]
         seen = torch.empty_like(wanted)
@@ -243,8 +241,8 @@ def valid_steps_many(free: Free, windows: Sequence[Windows | None]) -> list[floa
             seen[:, :, lead] = free.observe(state)
         good = (pairwise_sum((seen - wanted).square()) / wanted.shape[-1]).sqrt() <= THRESHOLD
         run = torch.cumprod(good.to(torch.int64), 2) * alive[..., None]
-        total += run.sum((1, 2))
+        total += run.sum(2)
         alive = run[..., -1].bool()
         if not bool(alive.any()):
             break
-    return [int(steps) / truth.shape[1] for steps in total.tolist()]
+    return total

@@ -84,7 +84,14 @@ class DendriticPLRNN(PLRNNForecaster):
     ) -> None:
         positive({"bases": bases})
         recipe = Recipe(
-            updates=updates, batch=batch, segment=segment, carried=carried, learning_rate=learning_rate, weight_decay=weight_decay, noise=noise
+            updates=updates,
+            batch=batch,
+            segment=segment,
+            carried=carried,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            noise=noise,
+            evaluations=16,
         )
         super().__init__(
             recipe=recipe,

@@ -76,7 +76,14 @@ class ShallowPLRNN(PLRNNForecaster):
     ) -> None:
         positive({"hidden": hidden})
         recipe = Recipe(
-            updates=updates, batch=batch, segment=segment, carried=carried, learning_rate=learning_rate, weight_decay=weight_decay, noise=noise
+            updates=updates,
+            batch=batch,
+            segment=segment,
+            carried=carried,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            noise=noise,
+            evaluations=16,
         )
         super().__init__(
             recipe=recipe,

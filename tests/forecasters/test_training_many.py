@@ -9,11 +9,12 @@ import torch
 
 from chaosbench.errors import ForecasterError
 from chaosbench.forecasters import _plrnn_forecaster
+from chaosbench.forecasters._lasting import goes_on
 from chaosbench.forecasters._plrnn_forecaster import PLRNNForecaster
 from chaosbench.forecasters._torch_map import TorchMap
 from chaosbench.forecasters._training import Recipe
-from chaosbench.forecasters._training_many import valid_steps_many
-from chaosbench.forecasters._valid_time import cut_windows, valid_steps
+from chaosbench.forecasters._training_many import valid_windows
+from chaosbench.forecasters._valid_time import Windows, cut_windows, valid_steps
 from chaosbench.forecasters.al_rnn import AlmostLinearRNN
 from chaosbench.forecasters.base import Budget, Job, Training
 from chaosbench.forecasters.dendritic_plrnn import DendriticPLRNN
@@ -116,10 +117,10 @@ def test_the_objective_is_that_of_the_other_torch_forecasters() -> None:
     assert windows is not None
     assert isinstance(model.as_map(), TorchMap)
     with torch.inference_mode():
-        found = valid_steps_many(_Rows(loop), [windows])
-    assert found == [valid_steps(loop, windows)]
+        found = float(valid_windows(_Rows(loop), [windows]).double().mean())
+    assert found == pytest.approx(valid_steps(loop, windows), rel=1e-12)
     assert model.training_report is not None
-    assert found == [model.training_report.valid_steps]
+    assert found == pytest.approx(model.training_report.valid_steps, rel=1e-12)
     assert isinstance(model.recipe, Recipe)
 
 
@@ -140,3 +141,33 @@ class _Rows:
     def observe(self, state: torch.Tensor) -> torch.Tensor:
         seen: torch.Tensor = self._loop.observe(state[0])
         return seen[None]
+
+
+class _Rotation:
+    """Two runs of points on a circle, whose radius a step multiplies by `growth`; the observation is the point."""
+
+    def __init__(self, growth: tuple[float, float]) -> None:
+        self._growth = torch.tensor(growth, dtype=torch.float64)[:, None, None]
+        angle = torch.tensor(0.3, dtype=torch.float64)
+        self._turn = torch.stack([torch.stack([angle.cos(), -angle.sin()]), torch.stack([angle.sin(), angle.cos()])])
+
+    def start(self, context: torch.Tensor) -> torch.Tensor:
+        return context[:, :, -1]
+
+    def step(self, state: torch.Tensor) -> torch.Tensor:
+        return self._growth * (state @ self._turn)
+
+    def observe(self, state: torch.Tensor) -> torch.Tensor:
+        return state
+
+
+@pytest.mark.parametrize(("growth", "expected"), [(1.0, True), (0.95, False), (1.05, False), (0.999, True)])
+def test_a_run_goes_on_while_it_moves_as_widely_as_the_data(growth: float, expected: bool) -> None:
+    # 5 horizons of 60 samples: 0.999 ** 300 = 0.74 of the radius is left, between half and twice; 0.95 ** 300 is nothing, 1.05 ** 300 too much
+    t = 0.3 * np.arange(400)
+    circle = np.stack([np.cos(t), np.sin(t)], 1)
+    contexts = torch.as_tensor(np.stack([circle[s : s + 10] for s in (0, 50)]))
+    truth = torch.as_tensor(np.stack([circle[s + 10 : s + 70] for s in (0, 50)]))
+    found = goes_on(_Rotation((growth, 1.0)), [Windows(contexts, truth)] * 2)
+    assert found[0].tolist() == [expected, expected]
+    assert found[1].tolist() == [True, True]

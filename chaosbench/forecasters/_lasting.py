@@ -1,0 +1,48 @@
+"""Does a free run go on moving? Valid prediction time cannot see that a model's orbits come to rest, or leave, long after the forecast is lost."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from chaosbench.forecasters._plrnn_sums import pairwise_sum
+from chaosbench.forecasters._valid_time import Windows
+
+_LONG = 4  # how many horizons a free run goes before it is looked at
+_LEAST, _MOST = 0.5, 2.0  # spread, relative to the smallest and the largest of the held-out windows
+
+
+class Free(Protocol):
+    """Stacked networks that run on their own output: contexts (R, W, C, D), states (R, W, S), observations (R, W, D)."""
+
+    def start(self, context: Tensor) -> Tensor:
+        """Return the states after reading `context`."""
+
+    def step(self, state: Tensor) -> Tensor:
+        """Return the next states."""
+
+    def observe(self, state: Tensor) -> Tensor:
+        """Return the observations of `state`."""
+
+
+def goes_on(free: Free, windows: Sequence[Windows]) -> Tensor:
+    """Return (R, W) whether the run from each held-out context still moves as the data do after four horizons.
+
+    Method: over one more horizon the root mean square deviation from the mean, over samples and components, must lie between half the smallest and
+    twice the largest of the windows' truths. A system with quiet phases as long as the horizon thereby allows them to its model.
+    """
+    state = free.start(torch.stack([window.context for window in windows]))
+    horizon = windows[0].truth.shape[1]
+    for _ in range(_LONG * horizon):
+        state = free.step(state)
+    first = free.observe(state)
+    total, squares = torch.zeros_like(first), torch.zeros_like(first)
+    for _ in range(horizon):
+        state = free.step(state)
+        moved = free.observe(state) - first  # differences from the first, so that a run at rest has exactly no spread
+        total, squares = total + moved, squares + moved * moved
+    spread = pairwise_sum(squares / horizon - (total / horizon).square()) / first.shape[-1]
+    true = [window.truth.var(1, correction=0).mean(-1) for window in windows]
+    least, most = (torch.stack([pick(values) for values in true])[:, None] for pick in (torch.amin, torch.amax))
+    return (spread >= _LEAST**2 * least) & (spread <= _MOST**2 * most)
