@@ -23,6 +23,7 @@ from chaosbench.forecasters._training_many import Run, train_many
 from chaosbench.forecasters._valid_time import Windows, cut_windows
 from chaosbench.forecasters._validation import held_out
 from chaosbench.forecasters.base import Budget, Forecaster, Job, Training
+from chaosbench.randomness import generator
 
 _STACKED = 16  # runs in one stack on a CPU: more no longer fit in its caches
 
@@ -49,7 +50,7 @@ class _Prepared:
         bounded = (self.budget.seconds is None, self.budget.folder)
         dimension = self.parts[0].shape[1]
         sizes = (model.structure(), model.observation, dimension, model.latents(dimension))
-        return (sizes, recipe, forcing, shapes, carried, str(self.device), bounded)
+        return (sizes, recipe, forcing, shapes, carried, str(self.device), bounded, model.restarts)
 
 
 class PLRNNForecaster(TorchRollout):
@@ -57,16 +58,16 @@ class PLRNNForecaster(TorchRollout):
 
     rollout = "recurrent"
 
-    def __init__(self, *, recipe: Recipe, forcing: Forcing, observation: str, extra_latents: int, latents: int | None) -> None:
+    def __init__(self, *, recipe: Recipe, forcing: Forcing, observation: str, extra_latents: int, latents: int | None, restarts: int) -> None:
         super().__init__()
-        positive({"updates": recipe.updates, "batch": recipe.batch, "segment": recipe.segment, "carried": recipe.carried})
+        positive({"updates": recipe.updates, "batch": recipe.batch, "segment": recipe.segment, "carried": recipe.carried, "restarts": restarts})
         within("noise", recipe.noise, 0.0, 10.0)
         one_of("observation", observation, ("identity", "affine"))
         within("extra_latents", extra_latents, 0, 10_000)
         if latents is not None:
             positive({"latents": latents})
         self.recipe, self.forcing, self.observation = recipe, forcing, observation
-        self._latents, self._extra = latents, extra_latents
+        self._latents, self._extra, self.restarts = latents, extra_latents, restarts
         self._size: int | None = None
 
     @abstractmethod
@@ -107,7 +108,7 @@ class PLRNNForecaster(TorchRollout):
         threads = torch.get_num_threads()
         stacks = []
         for group in groups.values():
-            size = max(1, min(_STACKED, -(-len(group) // threads))) if group[0].device.type == "cpu" else len(group)
+            size = max(1, min(_STACKED // group[0].model.restarts, -(-len(group) // threads))) if group[0].device.type == "cpu" else len(group)
             stacks += [group[first : first + size] for first in range(0, len(group), size)]
         with one_thread(), ThreadPoolExecutor(threads) as executor:
             list(executor.map(_fit_stack, stacks))
@@ -131,23 +132,30 @@ class PLRNNForecaster(TorchRollout):
 
 
 def _fit_stack(jobs: Sequence[_Prepared]) -> None:
-    """Train the fits of one stack together and put each result into its model."""
+    """Train the restarts of all fits of one stack together, and put the best of each into its model."""
     model, dimension = jobs[0].model, jobs[0].parts[0].shape[1]
-    alphas = [job.model.forcing.alpha for job in jobs]
+    runs = [(job, _seed_of(job.seed, restart)) for job in jobs for restart in range(model.restarts)]
+    alphas = [job.model.forcing.alpha for job, _ in runs]
     forcing = model.forcing if alphas[0] is None else replace(model.forcing, alpha=tuple(alpha for one in alphas for alpha in one or ()))
     equations, observation = model.equations(model.latents(dimension)), model.observed(dimension)
-    draws = [torch_generator(job.seed, "initial weights") for job in jobs]
-    units = [increment_size(job.parts) for job in jobs]
+    units = {id(job): increment_size(job.parts) for job in jobs}
     with one_thread():
-        stack = PLRNNs(equations, observation, forcing, units, draws).to(jobs[0].device)
-        reports = train_many(stack, [Run(job.parts, job.windows, job.model.recipe, job.seed, job.budget) for job in jobs])
-        for row, (job, report) in enumerate(zip(jobs, reports, strict=True)):
+        draws = [torch_generator(seed, "initial weights") for _, seed in runs]
+        stack = PLRNNs(equations, observation, forcing, [units[id(job)] for job, _ in runs], draws).to(jobs[0].device)
+        outcomes = train_many(stack, [Run(job.parts, job.windows, job.model.recipe, seed, job.budget) for job, seed in runs])
+        for first, job in zip(range(0, len(runs), model.restarts), jobs, strict=True):
+            row = max(range(first, first + model.restarts), key=lambda row: outcomes[row].key)
+            report = outcomes[row].report
             if report.best_update == 0:
                 rate = job.model.recipe.learning_rate
                 raise ForecasterError(f"the training diverged before its first evaluation at update {report.updates}; lower learning_rate = {rate:g}")
             weights = stack.weights.detach()[row : row + 1].double()
             loop = PLRNNLoop(FreeRuns(equations, observation, stack.named(weights)), equations.latent, dimension)
             job.model._map, job.model._size, job.model.training_report = TorchMap(loop, job.dt), weights.shape[1], report
+
+
+def _seed_of(seed: int, restart: int) -> int:
+    return seed if restart == 0 else int(generator(seed, f"restart {restart}").integers(2**63))
 
 
 def forcing_options(forcing: str, alpha: float | None, estimate: str, decay: float, interval: int) -> Forcing:

@@ -1,6 +1,5 @@
 """One fitted piecewise-linear network with its output fed back: every window is a run of its own, so that windows are independent bit for bit."""
 
-import torch
 from torch import Tensor, nn
 
 from chaosbench.forecasters._forced_plrnn import forward_tangents, free_step, inputs_of_units, slopes

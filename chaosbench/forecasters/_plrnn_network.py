@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from chaosbench.forecasters._forced_plrnn import Weights, forced_states, free_step, inputs_of_units, slopes
 from chaosbench.forecasters._plrnn_forcing import stretching
 from chaosbench.forecasters._plrnn_observation import Bound, Observation
-from chaosbench.forecasters._plrnn_sums import padded, pairwise_sum
+from chaosbench.forecasters._plrnn_sums import pairwise_sum
 from chaosbench.forecasters._training_many import Stack
 
 _EVERY = 10  # updates between two estimates of the forcing strength
@@ -49,7 +49,9 @@ class Forcing:
 class PLRNNs(Stack):
     """Weights (R, P) of R networks and the forcing strength (R,) of each."""
 
-    def __init__(self, equations: Equations, observation: Observation, forcing: Forcing, units: Sequence[np.ndarray], draws: Sequence[torch.Generator]):
+    def __init__(
+        self, equations: Equations, observation: Observation, forcing: Forcing, units: Sequence[np.ndarray], draws: Sequence[torch.Generator]
+    ) -> None:
         first = [{**equations.initial(draw), **observation.initial(draw)} for draw in draws]
         super().__init__(torch.stack([torch.cat([values.flatten() for values in run.values()]) for run in first]))
         self.equations, self.observation, self.forcing = equations, observation, forcing
@@ -68,7 +70,7 @@ class PLRNNs(Stack):
 
     def segment_losses(self, inputs: Tensor, targets: Tensor, state: Tensor | None, update: int) -> tuple[Tensor, Tensor]:
         """Return the losses (R,) of predicting `targets` (R, B, L, D) from `inputs` one step earlier, and the states to carry on; see `Stack`."""
-        runs, batch, steps, _ = inputs.shape
+        batch, steps = inputs.shape[1:3]
         named = self.named(self.weights)
         weights, observed = self.equations.weights(named), self.observation.bound(named)
         signal = observed.signal(inputs.transpose(1, 2).flatten(1, 2)).unflatten(1, (steps, batch)).transpose(0, 1).contiguous()
@@ -134,7 +136,7 @@ class FreeRuns:
 
 
 def clipped_units(h2: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return (sign, c, low, high) with relu(u + h2) - relu(u) = sign clamp(u + c, low, high): one operation instead of four, and bounded by design."""
+    """Return (sign, c, low, high) with relu(u + h2) - relu(u) = sign clamp(u + c, low, high), one operation for four."""
     return torch.sign(h2).detach(), torch.relu(h2), torch.zeros_like(h2), h2.abs()
 
 

@@ -159,4 +159,5 @@ class _BoundMatrix(Bound):
 
 def uniform(shape: tuple[int, ...], draws: torch.Generator) -> Tensor:
     """Return entries uniform within 1 / sqrt(number of columns)."""
-    return (2.0 * torch.rand(*shape, generator=draws) - 1.0) / max(shape[-1], 1) ** 0.5
+    entries: Tensor = (2.0 * torch.rand(*shape, generator=draws) - 1.0) / max(shape[-1], 1) ** 0.5
+    return entries

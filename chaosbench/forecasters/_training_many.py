@@ -1,8 +1,8 @@
 """The training loop for many small networks of one shape at once: R runs stacked along a first axis, each with data, seed and rates of its own.
 
-The runs of a tiny network cost the processor little more together than one alone, because what a step costs is the launching of its operations. What a
-run does is what `_training` does: segments, input noise, clipping, AdamW, cosine schedule after a warm-up, a fixed number of updates, and the choice of
-the weights by valid prediction time on held-out data; but late in the training a window counts only if the free run from it goes on (`_lasting`).
+The runs of a tiny network cost little more together than one alone, because what a step costs is the launching of its operations. What a run does is
+what `_training` does: segments, input noise, clipping, AdamW, cosine schedule after a warm-up, a fixed number of updates, and the choice of the
+weights by valid prediction time on held-out data; but late in the training a window counts only if the free run from it goes on (`_lasting`).
 
 No number of a run depends on which others it is stacked with, bit for bit on the CPU: operations act entry by entry and are correctly rounded each,
 matrix products are one product a run on memory laid out alike (`_plrnn_sums.padded`), and sums are taken in an order that their length alone decides.
@@ -65,7 +65,15 @@ class Run:
     budget: Budget
 
 
-def train_many(stack: Stack, runs: Sequence[Run]) -> list[TrainingReport]:
+@dataclass(frozen=True)
+class Outcome:
+    """The report of a run, and what its weights were chosen by: whether late ones, and the valid prediction time of windows whose runs go on."""
+
+    report: TrainingReport
+    key: tuple[bool, float]
+
+
+def train_many(stack: Stack, runs: Sequence[Run]) -> list[Outcome]:
     """Train `stack` in place and leave every run with the weights whose objective was best; see `_training.train` for what is best.
 
     A run that diverges keeps its best weights so far and the others go on; its `best_update` is 0 if there were none. The clock guard of a stack is
@@ -106,7 +114,7 @@ class _Training:
             self._file = place_of(folder, [series for run in runs for series in run.states], stack.state_dict(), {**facts, **kept})
             self._resume(load(self._file, device))
 
-    def finish(self) -> list[TrainingReport]:
+    def finish(self) -> list[Outcome]:
         """Train until something says stop, then put the best weights in place."""
         limits = [run.budget.seconds for run in self._runs]
         deadline = math.inf if None in limits else time.monotonic() + sum(limit for limit in limits if limit is not None)
@@ -121,7 +129,7 @@ class _Training:
                     save(self._file, self._state())
         with torch.no_grad():
             self._stack.weights.copy_(self._best)
-        return [self._report(r) for r in range(len(self._runs))]
+        return [Outcome(self._report(r), self._best_key[r]) for r in range(len(self._runs))]
 
     def _report(self, run: int) -> TrainingReport:
         stopped: Literal["planned", "budget", "diverged"] = "planned" if self._made >= self._recipe.updates else "budget"

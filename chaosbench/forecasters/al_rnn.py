@@ -48,20 +48,21 @@ class AlmostLinearRNN(PLRNNForecaster):
     def __init__(
         self,
         *,
-        extra_latents: int = 17,
+        extra_latents: int = 27,
         latents: int | None = None,
-        rectified: int = 2,
+        rectified: int = 20,
         observation: str = "identity",
         forcing: str = "sparse",
         alpha: float | None = None,
         estimate: str = "norms",
         decay: float = 0.98,
         interval: int = 10,
+        restarts: int = 2,
         updates: int = 2500,
         batch: int = 16,
         segment: int = 50,
         carried: int = 4,
-        learning_rate: float = 5e-3,
+        learning_rate: float = 1e-2,
         weight_decay: float = 0.0,
         noise: float = 3e-3,
     ) -> None:
@@ -82,6 +83,7 @@ class AlmostLinearRNN(PLRNNForecaster):
             observation=observation,
             extra_latents=extra_latents,
             latents=latents,
+            restarts=restarts,
         )
         self.rectified = rectified
 

@@ -74,6 +74,7 @@ class DendriticPLRNN(PLRNNForecaster):
         estimate: str = "norms",
         decay: float = 0.98,
         interval: int = 10,
+        restarts: int = 2,
         updates: int = 1500,
         batch: int = 16,
         segment: int = 50,
@@ -99,6 +100,7 @@ class DendriticPLRNN(PLRNNForecaster):
             observation=observation,
             extra_latents=extra_latents,
             latents=latents,
+            restarts=restarts,
         )
         self.bases, self.clipped = bases, clipped
 

@@ -66,6 +66,7 @@ class ShallowPLRNN(PLRNNForecaster):
         estimate: str = "norms",
         decay: float = 0.98,
         interval: int = 10,
+        restarts: int = 3,
         updates: int = 2500,
         batch: int = 32,
         segment: int = 20,
@@ -91,6 +92,7 @@ class ShallowPLRNN(PLRNNForecaster):
             observation=observation,
             extra_latents=extra_latents,
             latents=latents,
+            restarts=restarts,
         )
         self.hidden, self.clipped = hidden, clipped
 
