@@ -33,7 +33,25 @@ class _AlmostLinear(Equations):
 
 
 class AlmostLinearRNN(PLRNNForecaster):
-    """z_{t+1} = A z_t + W f(z_t) + h, where f rectifies the last P latents and leaves the others as they are."""
+    """Almost-linear network, z_{t+1} = A z_t + W f(z_t) + h, where f rectifies the last P latents and leaves the others as they are.
+
+    Symbols: z (M,) latent, M = `latents` or D + `extra_latents`; A (M,) a diagonal, W (M, M); P = `rectified`. At most 2^P linear maps take turns.
+    observation="identity": the first D latents are the data, the others start linear in them; "affine": x = B z.
+    Method: sparse teacher forcing: every `interval` steps the data replace the observed latents and no gradient passes through them; or
+    forcing="generalised" with `alpha`, `estimate`, `decay`, which mixes data in at every step. Loss, optimiser, restarts, the choice among weights and
+    the use of the context are those of all piecewise-linear networks here: mean square error of the observed latents against the next sample over
+    segments of `segment` steps in units of the root mean square increment, `carried` segments in a row handing their last state on; AdamW, cosine
+    schedule; kept are the weights of the best of `restarts` that forecast held-out windows longest, a window counting as 0 if the free run from it
+    comes to rest or leaves the range of the data. `fit_many` trains fits stacked.
+    Source: M. Brenner, C. J. Hemmer, Z. Monfared, D. Durstewitz, "Almost-Linear RNNs Yield Highly Interpretable Symbolic Codes in Dynamical Systems
+    Reconstruction", NeurIPS 2024, arXiv:2410.14240.
+    Changed: M = D + 27 and P = 20 instead of M = 20 and P = 2 for Lorenz-63: few rectified latents are there to be read, not to forecast. Segments of
+    50 steps handed on four times instead of 200 steps; AdamW instead of RAdam; restarts and the choice among weights.
+    MEASURED
+    COST
+    Fails: nothing bounds its orbits, so that a free run can escape. With P = 2 or generalised forcing it forecasts about as long as a clock. Wide
+    states with few samples.
+    """
 
     source = "M. Brenner, C. J. Hemmer, Z. Monfared, D. Durstewitz, NeurIPS 2024, arXiv:2410.14240"
     space: ClassVar[Mapping[str, Range | Choice]] = {

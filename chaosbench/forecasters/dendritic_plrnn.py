@@ -49,7 +49,25 @@ class _Dendritic(Equations):
 
 
 class DendriticPLRNN(PLRNNForecaster):
-    """z_{t+1} = A z_t + W f(z_t) + h, f(z) = sum over j of slopes_j [relu(z - thresholds_j) - relu(z)], W without diagonal."""
+    """Dendritic piecewise-linear network, z_{t+1} = A z_t + W sum over j of slopes_j [relu(z_t - thresholds_j) - relu(z_t)] + h.
+
+    Symbols: z (M,) latent, M = `latents` or D + `extra_latents`; A (M,) a diagonal, W (M, M) without one; `bases` slopes, one for all latents, and
+    thresholds (M,) each. clipped=False drops the second relu. Clipped, A = tanh(a), and no free run escapes.
+    observation="identity": the first D latents are the data, the others start linear in them; "affine": x = B z.
+    Method: identity teacher forcing: every `interval` steps the data replace the observed latents and no gradient passes through them; or
+    forcing="generalised" with `alpha`, `estimate`, `decay`, which mixes data in at every step. Every pair of a basis and a latent is one clamped unit of
+    the recurrence that all piecewise-linear networks here share. Loss, optimiser, restarts, the choice among weights and the use of the context: mean
+    square error of the observed latents against the next sample over segments of `segment` steps in units of the root mean square increment, `carried`
+    segments in a row handing their last state on; AdamW, cosine schedule; kept are the weights of the best of `restarts` that forecast held-out windows
+    longest, a window counting as 0 if the free run from it comes to rest or leaves the range of the data. `fit_many` trains fits stacked.
+    Source: M. Brenner, F. Hess, J. M. Mikhaeil, L. F. Bereska, Z. Monfared, P.-C. Kuo, D. Durstewitz, "Tractable Dendritic RNNs for Reconstructing
+    Nonlinear Dynamical Systems", ICML 2022, arXiv:2207.02542.
+    Changed: A = tanh(a) when clipped; thresholds start within 2.5 standard deviations; segments of 50 steps handed on four times; AdamW instead of
+    RAdam; restarts and the choice among weights. The unused diagonal of W is stored and counted, as in the published parameter counts.
+    MEASURED
+    COST
+    Fails: FAILS
+    """
 
     source = "M. Brenner, F. Hess, J. M. Mikhaeil, L. F. Bereska, Z. Monfared, P.-C. Kuo, D. Durstewitz, ICML 2022, arXiv:2207.02542"
     space: ClassVar[Mapping[str, Range | Choice]] = {
