@@ -38,8 +38,8 @@ class AlmostLinearRNN(PLRNNForecaster):
     Symbols: z (M,) latent, M = `latents` or D + `extra_latents`; A (M,) a diagonal, W (M, M); P = `rectified`. At most 2^P linear maps take turns.
     observation="identity": the first D latents are the data, the others start linear in them; "affine": x = B z.
     Method: sparse teacher forcing: every `interval` steps the data replace the observed latents and no gradient passes through them; or
-    forcing="generalised" with `alpha`, `estimate`, `decay`, which mixes data in at every step. Loss, optimiser, restarts, the choice among weights and
-    the use of the context are those of all piecewise-linear networks here: mean square error of the observed latents against the next sample over
+    forcing="generalised" with `alpha`, `estimate`, `decay`, which mixes data in at every step. Loss, optimiser, restarts, the choice among weights
+    and the use of the context are those of all piecewise-linear networks here: mean square error of the observed latents against the next sample over
     segments of `segment` steps in units of the root mean square increment, `carried` segments in a row handing their last state on; AdamW, cosine
     schedule; kept are the weights of the best of `restarts` that forecast held-out windows longest, a window counting as 0 if the free run from it
     comes to rest or leaves the range of the data. `fit_many` trains fits stacked.

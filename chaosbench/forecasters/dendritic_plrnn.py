@@ -52,14 +52,15 @@ class DendriticPLRNN(PLRNNForecaster):
     """Dendritic piecewise-linear network, z_{t+1} = A z_t + W sum over j of slopes_j [relu(z_t - thresholds_j) - relu(z_t)] + h.
 
     Symbols: z (M,) latent, M = `latents` or D + `extra_latents`; A (M,) a diagonal, W (M, M) without one; `bases` slopes, one for all latents, and
-    thresholds (M,) each. clipped=False drops the second relu. Clipped, A = tanh(a), and no free run escapes.
-    observation="identity": the first D latents are the data, the others start linear in them; "affine": x = B z.
+    thresholds (M,) each. clipped=False drops the second relu. Clipped, A = tanh(a), and no free run escapes. observation="identity": the first D
+    latents are the data, the others start linear in them; "affine": x = B z.
     Method: identity teacher forcing: every `interval` steps the data replace the observed latents and no gradient passes through them; or
-    forcing="generalised" with `alpha`, `estimate`, `decay`, which mixes data in at every step. Every pair of a basis and a latent is one clamped unit of
-    the recurrence that all piecewise-linear networks here share. Loss, optimiser, restarts, the choice among weights and the use of the context: mean
-    square error of the observed latents against the next sample over segments of `segment` steps in units of the root mean square increment, `carried`
-    segments in a row handing their last state on; AdamW, cosine schedule; kept are the weights of the best of `restarts` that forecast held-out windows
-    longest, a window counting as 0 if the free run from it comes to rest or leaves the range of the data. `fit_many` trains fits stacked.
+    forcing="generalised" with `alpha`, `estimate`, `decay`, which mixes data in at every step. Every pair of a basis and a latent is one clamped unit
+    of the recurrence that all piecewise-linear networks here share. Loss, optimiser, restarts, the choice among weights and the use of the context:
+    mean square error of the observed latents against the next sample over segments of `segment` steps in units of the root mean square increment,
+    `carried` segments in a row handing their last state on; AdamW, cosine schedule; kept are the weights of the best of `restarts` that forecast
+    held-out windows longest, a window counting as 0 if the free run from it comes to rest or leaves the range of the data. `fit_many` trains fits
+    stacked.
     Source: M. Brenner, F. Hess, J. M. Mikhaeil, L. F. Bereska, Z. Monfared, P.-C. Kuo, D. Durstewitz, "Tractable Dendritic RNNs for Reconstructing
     Nonlinear Dynamical Systems", ICML 2022, arXiv:2207.02542.
     Changed: A = tanh(a) when clipped; thresholds start within 2.5 standard deviations; segments of 50 steps handed on four times; AdamW instead of
@@ -82,9 +83,9 @@ class DendriticPLRNN(PLRNNForecaster):
     def __init__(
         self,
         *,
-        extra_latents: int = 7,
+        extra_latents: int = 17,
         latents: int | None = None,
-        bases: int = 20,
+        bases: int = 10,
         clipped: bool = True,
         observation: str = "identity",
         forcing: str = "sparse",
@@ -93,11 +94,11 @@ class DendriticPLRNN(PLRNNForecaster):
         decay: float = 0.98,
         interval: int = 10,
         restarts: int = 2,
-        updates: int = 1500,
+        updates: int = 2000,
         batch: int = 16,
         segment: int = 50,
         carried: int = 4,
-        learning_rate: float = 5e-3,
+        learning_rate: float = 1e-2,
         weight_decay: float = 0.0,
         noise: float = 3e-3,
     ) -> None:

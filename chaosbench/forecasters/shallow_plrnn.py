@@ -43,23 +43,23 @@ class _Shallow(Equations):
 class ShallowPLRNN(PLRNNForecaster):
     """Shallow piecewise-linear network, z_{t+1} = A z_t + W1 [relu(W2 z_t + h2) - relu(W2 z_t)] + h1, trained with data mixed into its states.
 
-    Symbols: z (M,) latent, M = `latents` or D + `extra_latents`; A (M,) a diagonal; `hidden` units. clipped=False drops the second relu. Clipped,
-    A = tanh(a): then |z| <= max(|z_0|, (|h1| + |W1| |h2|) / (1 - |A|)) entry by entry, and no free run escapes. observation="identity": the first D
+    Symbols: z (M,) latent, M = `latents` or D + `extra_latents`; A (M,) a diagonal; `hidden` units. clipped=False drops the second relu. Clipped, A =
+    tanh(a): then |z| <= max(|z_0|, (|h1| + |W1| |h2|) / (1 - |A|)) entry by entry, and no free run escapes. observation="identity": the first D
     latents are the data, the others start linear in them; "affine": x = B z, and forcing sets all latents to pinv(B) x.
     Method: forcing="generalised": each step starts from (1 - alpha) z_t + alpha x_t in the forced entries, so products of training Jacobians are
-    bounded when alpha >= 1 - 1 / (their largest singular value). alpha=None adapts it: every 10 updates kappa = the largest over 16 sequences of a mean
-    over time of the Jacobians at the data (estimate="norms": geometric mean of their spectral norms; "mean": spectral norm of the arithmetic mean;
-    "logarithms": spectral norm of exp(mean of log J)) and a = max(0, 1 - 1 / kappa); alpha jumps up to a and falls to it by `decay`. forcing="sparse":
-    the data replace the forced entries every `interval` steps. Loss = mean square error of z against the next sample over segments of `segment` steps,
-    in units of the root mean square increment; `carried` segments in a row hand their last state on (detached), and without a fully determined first
-    state the first half of a row's first segment is left out. AdamW, cosine schedule. Of `restarts` trainings and of each one's last evaluations the
-    weights are kept that forecast held-out windows longest, a window counting as 0 if the free run from it comes to rest or leaves the range of the
-    data within 5 horizons (`_lasting`). The context sets what it determines of the state and lets the rest settle. `fit_many` trains fits stacked.
-    Source: F. Hess, Z. Monfared, M. Brenner, D. Durstewitz, "Generalized Teacher Forcing for Learning Chaotic Dynamics", ICML 2023,
-    arXiv:2306.04406.
+    bounded when alpha >= 1 - 1 / (their largest singular value). alpha=None adapts it: every 10 updates kappa = the largest over 16 sequences of a
+    mean over time of the Jacobians at the data (estimate="norms": geometric mean of their spectral norms; "mean": spectral norm of the arithmetic
+    mean; "logarithms": spectral norm of exp(mean of log J)) and a = max(0, 1 - 1 / kappa); alpha jumps up to a and falls to it by `decay`.
+    forcing="sparse": the data replace the forced entries every `interval` steps. Loss = mean square error of z against the next sample over segments
+    of `segment` steps, in units of the root mean square increment; `carried` segments in a row hand their last state on (detached), and without a
+    fully determined first state the first half of a row's first segment is left out. AdamW, cosine schedule. Of `restarts` trainings and of each
+    one's last evaluations the weights are kept that forecast held-out windows longest, a window counting as 0 if the free run from it comes to rest
+    or leaves the range of the data within 5 horizons (`_lasting`). The context sets what it determines of the state and lets the rest settle.
+    `fit_many` trains fits stacked.
+    Source: F. Hess, Z. Monfared, M. Brenner, D. Durstewitz, "Generalized Teacher Forcing for Learning Chaotic Dynamics", ICML 2023, arXiv:2306.04406.
     Changed: A = tanh(a) when clipped; extra latents carried over segments; estimates half as often, and forgotten faster (0.98 instead of 0.999), for
-    a training a hundred times shorter; AdamW instead of RAdam; restarts and the choice among weights; no penalty on latents or B, which instead starts
-    with orthonormal rows or columns; no gradient through pinv(B); the backward pass is written out.
+    a training a hundred times shorter; AdamW instead of RAdam; restarts and the choice among weights; no penalty on latents or B, which instead
+    starts with orthonormal rows or columns; no gradient through pinv(B); the backward pass is written out.
     MEASURED
     COST
     Fails: wide states with few samples (it knows nothing of space: 40 variables from 5 000 samples are forecast for one step). A fixed alpha = 0.3
