@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from chaosbench.forecasters._forced_plrnn import Weights, backward_tangents, forward_tangents
+from chaosbench.forecasters._plrnn_sums import split_rows
 
 ESTIMATES = ("norms", "mean", "logarithms")
 _ITERATIONS = 10  # power iterations of a spectral norm
@@ -39,7 +40,7 @@ def stretching(slope: Tensor, weights: Weights, estimate: str) -> Tensor:
     mean; "logarithms", that of exp(mean of log J), NaN where a J has no logarithm.
     """
     if estimate == "norms":
-        norms = spectral_norms(slope.flatten(1, 2), weights).unflatten(1, slope.shape[1:3])
+        norms = split_rows(spectral_norms(slope.flatten(1, 2), weights), (slope.shape[1], slope.shape[2]))
         return norms.clamp_min(_TINY).log().mean(1).exp().amax(1)
     if estimate == "mean":  # J is linear in the slopes
         return spectral_norms(slope.mean(1), weights, iterations=5 * _ITERATIONS).amax(1)
@@ -49,7 +50,8 @@ def stretching(slope: Tensor, weights: Weights, estimate: str) -> Tensor:
 def _jacobians_of_run(slope: Tensor, weights: Weights, run: int) -> Tensor:
     """Return J (T, S, M, M) of one run at slopes (T, S, H), in double precision on the CPU."""
     one = Weights(*(None if values is None else values[run : run + 1].cpu().double() for values in weights.all()))  # type: ignore[arg-type]
-    return jacobians(slope.cpu().double().flatten(0, 1)[None], one)[0].unflatten(0, slope.shape[:2])
+    matrices = jacobians(slope.cpu().double().flatten(0, 1)[None], one)
+    return split_rows(matrices, (slope.shape[0], slope.shape[1]))[0]
 
 
 def _log_mean(matrices: Tensor) -> Tensor:
@@ -58,6 +60,6 @@ def _log_mean(matrices: Tensor) -> Tensor:
     logs = torch.log(torch.where(values.abs() < _TINY, torch.full_like(values, _TINY), values))
     means = (vectors * logs[..., None, :] @ torch.linalg.inv_ex(vectors).inverse).mean(0)
     if not bool(torch.isfinite(means).all()):  # some Jacobian has no basis of eigenvectors
-        return values.real.new_tensor(math.nan)
+        return torch.tensor(math.nan, dtype=torch.float64)
     norm: Tensor = torch.linalg.matrix_norm(torch.linalg.matrix_exp(means), 2).amax()
     return norm

@@ -11,7 +11,7 @@ from torch import Tensor
 from chaosbench.forecasters._forced_plrnn import Weights, forced_states, free_step, inputs_of_units, slopes
 from chaosbench.forecasters._plrnn_forcing import stretching
 from chaosbench.forecasters._plrnn_observation import Bound, Observation
-from chaosbench.forecasters._plrnn_sums import pairwise_sum
+from chaosbench.forecasters._plrnn_sums import pairwise_sum, split_rows
 from chaosbench.forecasters._training_many import Stack
 
 _EVERY = 10  # updates between two estimates of the forcing strength
@@ -66,19 +66,19 @@ class PLRNNs(Stack):
     def named(self, flat: Tensor) -> dict[str, Tensor]:
         """Return the parameters (R, ...) by name from their rows (R, P)."""
         parts = torch.split(flat, [shape.numel() for shape in self._shapes.values()], 1)
-        return {name: part.unflatten(1, shape) for (name, shape), part in zip(self._shapes.items(), parts, strict=True)}
+        return {name: part.reshape(len(part), *shape) for (name, shape), part in zip(self._shapes.items(), parts, strict=True)}
 
     def segment_losses(self, inputs: Tensor, targets: Tensor, state: Tensor | None, update: int) -> tuple[Tensor, Tensor]:
         """Return the losses (R,) of predicting `targets` (R, B, L, D) from `inputs` one step earlier, and the states to carry on; see `Stack`."""
         batch, steps = inputs.shape[1:3]
         named = self.named(self.weights)
         weights, observed = self.equations.weights(named), self.observation.bound(named)
-        signal = observed.signal(inputs.transpose(1, 2).flatten(1, 2)).unflatten(1, (steps, batch)).transpose(0, 1).contiguous()
+        signal = split_rows(observed.signal(inputs.transpose(1, 2).flatten(1, 2)), (steps, batch)).transpose(0, 1).contiguous()
         start = observed.start(signal[0]) if state is None else state
         if self.forcing.interval is None and self.forcing.alpha is None and update % _EVERY == 0:
             self.adapt(weights, observed, signal[1:, :, :_SEQUENCES])
         states = forced_states(start, signal, self._keep(steps, batch), weights)  # (L, R, B, M)
-        seen = observed.seen(states.transpose(0, 1).flatten(1, 2)).unflatten(1, (steps, batch))
+        seen = split_rows(observed.seen(states.transpose(0, 1).flatten(1, 2)), (steps, batch))
         error = (seen - targets.transpose(1, 2)) / self.unit[:, None, None]
         skip = steps // 2 if state is None and not self.observation.determined else 0
         scored = error[:, skip:].flatten(1)
@@ -99,7 +99,7 @@ class PLRNNs(Stack):
         if not len(signal):
             return
         points = observed.start(signal.transpose(0, 1).flatten(1, 2))  # (R, T S, M)
-        slope = slopes(inputs_of_units(points, weights), weights).unflatten(1, (len(signal), signal.shape[2]))
+        slope = split_rows(slopes(inputs_of_units(points, weights), weights), (len(signal), signal.shape[2]))
         kappa = stretching(slope, weights, self.forcing.estimate)
         wanted = torch.where(torch.isfinite(kappa), (1.0 - 1.0 / kappa).clamp_min(0.0), self.alpha)
         decay = self.forcing.decay
@@ -144,4 +144,5 @@ def contracting_diagonal(latent: int, draws: torch.Generator) -> Tensor:
     """Return the diagonal (M,) of R'R / M + 1, R random normal, scaled to a largest eigenvalue of 1: how A starts in all networks of this kind."""
     gram = torch.randn(latent, latent, generator=draws)
     positive_definite = gram.T @ gram / latent + torch.eye(latent)
-    return (positive_definite / torch.linalg.eigvalsh(positive_definite)[-1]).diagonal()
+    diagonal: Tensor = (positive_definite / torch.linalg.eigvalsh(positive_definite)[-1]).diagonal()
+    return diagonal

@@ -29,3 +29,8 @@ def pairwise_sum(values: Tensor) -> Tensor:
         size //= 2
         values = values[..., :size] + values[..., size:]
     return values[..., 0]
+
+
+def split_rows(values: Tensor, sizes: tuple[int, int]) -> Tensor:
+    """Return values (R, N, ...) as (R, n1, n2, ...), n1 n2 = N."""
+    return values.reshape(len(values), *sizes, *values.shape[2:])

@@ -92,7 +92,7 @@ class DendriticPLRNN(PLRNNForecaster):
         alpha: float | None = None,
         estimate: str = "norms",
         decay: float = 0.98,
-        interval: int = 10,
+        interval: int = 6,
         restarts: int = 2,
         updates: int = 2000,
         batch: int = 16,
