@@ -54,8 +54,8 @@ class ShallowPLRNN(PLRNNForecaster):
     of `segment` steps, in units of the root mean square increment; `carried` segments in a row hand their last state on (detached), and without a
     fully determined first state the first half of a row's first segment is left out. AdamW, cosine schedule. Of `restarts` trainings and of each
     one's last evaluations the weights are kept that forecast held-out windows longest, a window counting as 0 if the free run from it comes to rest
-    or leaves the range of the data within 17 horizons of 512 samples (`_lasting`). The context sets what it determines of the state and lets the rest settle.
-    `fit_many` trains fits stacked.
+    or leaves the range of the data within 17 horizons of 512 samples (`_lasting`). The context sets what it determines of the state and lets the rest
+    settle. `fit_many` trains fits stacked.
     Source: F. Hess, Z. Monfared, M. Brenner, D. Durstewitz, "Generalized Teacher Forcing for Learning Chaotic Dynamics", ICML 2023, arXiv:2306.04406.
     Changed: A = tanh(a) when clipped; extra latents carried over segments; estimates half as often, and forgotten faster (0.98 instead of 0.999), for
     a training a hundred times shorter; AdamW instead of RAdam; restarts and the choice among weights; no penalty on latents or B, which instead
