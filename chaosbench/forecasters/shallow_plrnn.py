@@ -54,14 +54,19 @@ class ShallowPLRNN(PLRNNForecaster):
     of `segment` steps, in units of the root mean square increment; `carried` segments in a row hand their last state on (detached), and without a
     fully determined first state the first half of a row's first segment is left out. AdamW, cosine schedule. Of `restarts` trainings and of each
     one's last evaluations the weights are kept that forecast held-out windows longest, a window counting as 0 if the free run from it comes to rest
-    or leaves the range of the data within 17 horizons of 512 samples (`_lasting`). The context sets what it determines of the state and lets the rest
-    settle. `fit_many` trains fits stacked.
+    or leaves the range of the data in the long run (`_lasting`). The context sets what it determines of the state and lets the rest settle.
+    `fit_many` trains fits stacked.
     Source: F. Hess, Z. Monfared, M. Brenner, D. Durstewitz, "Generalized Teacher Forcing for Learning Chaotic Dynamics", ICML 2023, arXiv:2306.04406.
     Changed: A = tanh(a) when clipped; extra latents carried over segments; estimates half as often, and forgotten faster (0.98 instead of 0.999), for
     a training a hundred times shorter; AdamW instead of RAdam; restarts and the choice among weights; no penalty on latents or B, which instead
     starts with orthonormal rows or columns; no gradient through pinv(B); the backward pass is written out.
-    MEASURED
-    COST
+    Measured on Lorenz-63 (noise-free, dt = 0.02, 5 904 samples, 90 windows of test data, four seeds, the free run from a held-out window looked at
+    after four horizons instead of sixteen): median valid prediction time 2.2 to 2.5 Lyapunov times, closed-loop largest exponent 0.88 to 1.05 (truth
+    0.906), none of 80 free runs of 10 000 steps at rest; of eight seeds with one start each, one lost 11 of its 20 free runs. On 90 000 samples with
+    5 % noise (dt = 0.01, noise=0, segment=50, `scripts/reconstruct`) two of three seeds gave D_stsp 0.14 and 0.25, D_H 0.12 and 0.07, exponents 0.85
+    and 0.95; the third ended in a small cycle.
+    Cost: three starts of 2 500 updates of 32 x 20 samples, about 9 s of one busy core together. A run in a stack of 16 takes a quarter of what it
+    takes alone (0.9 against 3.5 ms an update, one thread).
     Fails: wide states with few samples (it knows nothing of space: 40 variables from 5 000 samples are forecast for one step). A fixed alpha = 0.3
     fails on maps, whose Jacobians are larger. |A| < 1 bounds an orbit but keeps it neither chaotic nor inside the data: where the system spirals out
     of a fixed point that the data seldom come near, the network's own can be stable, and free runs end there.
