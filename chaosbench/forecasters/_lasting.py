@@ -30,8 +30,8 @@ def goes_on(free: Free, windows: Sequence[Windows]) -> Tensor:
     """Return (R, W) whether the run from each held-out context still moves as the data do after eight horizons and for eight more.
 
     Method: over the last eight horizons the root mean square deviation from the mean, over samples and components, must lie between half the median
-    and twice the largest of the windows' truths (each one horizon long). The smallest instead of the median let pass small cycles around a point that the
-    system, too, circles for a while.
+    and twice the largest of the windows' truths (each one horizon long). The smallest instead of the median let pass small cycles around a point that
+    the system, too, circles for a while.
     """
     state = free.start(torch.stack([window.context for window in windows]))
     horizon = windows[0].truth.shape[1]
