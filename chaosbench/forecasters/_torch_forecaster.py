@@ -19,8 +19,8 @@ from chaosbench.forecasters.base import Budget, Forecaster, Problem, Training
 _ENDS = 2  # a series must hold two segments to give a training part and a held-out part
 
 
-class TorchForecaster(Forecaster):
-    """A network trained by `_training.train` and rolled out with its output fed back.
+class TorchRollout(Forecaster):
+    """A fitted torch closed loop, however it was trained.
 
     training_precision, rollout_precision: number formats of the two phases. Rollouts are in float64: at these sizes they cost the same as float32
     (overhead decides), and forecast and map are then one function.
@@ -34,20 +34,10 @@ class TorchForecaster(Forecaster):
     def __init__(self) -> None:
         self.training_report: TrainingReport | None = None
         self._map: TorchMap | None = None
-        self._network: Trainable | None = None
 
     @abstractmethod
     def _recipe(self) -> Recipe:
         """Return the settings of the training."""
-
-    @abstractmethod
-    def _untrained(self, states: list[np.ndarray], draws: torch.Generator) -> Trainable:
-        """Return the untrained network for series (T_n, D), its weights drawn from `draws` on the CPU."""
-
-    @property
-    def n_parameters(self) -> int:
-        """Weights trained by the last fit."""
-        return sum(parameter.numel() for parameter in fitted(self._network, type(self).__name__).parameters())
 
     def unsupported(self, problem: Problem) -> str | None:
         """Return a reason if the training data are too short for one segment and a held-out part."""
@@ -55,18 +45,6 @@ class TorchForecaster(Forecaster):
         if problem.training_samples < needed:
             return f"{problem.training_samples} training samples; {self._need()} and as many to check on: at least {needed}"
         return None
-
-    def fit(self, training: Training, *, seed: int, device: str = "cpu", budget: Budget | None = None) -> None:
-        """Train from fresh weights on the part that is not held out; the report is in `training_report`."""
-        self._map, self._network, self.training_report = None, None, None
-        where = _device(device)
-        states = trajectories(training, minimum=self._minimum(), need=self._need())
-        parts, checks = held_out(training, states, minimum=self._minimum())
-        network = self._untrained(parts, torch_generator(seed, "initial weights")).to(where)
-        windows = cut_windows(checks, where, network.closed_loop().span)
-        self.training_report = train(network, parts, windows, self._recipe(), seed=seed, budget=budget)
-        self._map = TorchMap(network.closed_loop(), training.dt)
-        self._network = network
 
     def forecast(
         self,
@@ -97,7 +75,37 @@ class TorchForecaster(Forecaster):
         return f"a segment of {self._minimum() - 1} inputs and their targets needs {self._minimum()}"
 
 
-def _device(name: str) -> torch.device:
+class TorchForecaster(TorchRollout):
+    """A network trained by `_training.train` and rolled out with its output fed back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._network: Trainable | None = None
+
+    @abstractmethod
+    def _untrained(self, states: list[np.ndarray], draws: torch.Generator) -> Trainable:
+        """Return the untrained network for series (T_n, D), its weights drawn from `draws` on the CPU."""
+
+    @property
+    def n_parameters(self) -> int:
+        """Weights trained by the last fit."""
+        return sum(parameter.numel() for parameter in fitted(self._network, type(self).__name__).parameters())
+
+    def fit(self, training: Training, *, seed: int, device: str = "cpu", budget: Budget | None = None) -> None:
+        """Train from fresh weights on the part that is not held out; the report is in `training_report`."""
+        self._map, self._network, self.training_report = None, None, None
+        where = device_named(device)
+        states = trajectories(training, minimum=self._minimum(), need=self._need())
+        parts, checks = held_out(training, states, minimum=self._minimum())
+        network = self._untrained(parts, torch_generator(seed, "initial weights")).to(where)
+        windows = cut_windows(checks, where, network.closed_loop().span)
+        self.training_report = train(network, parts, windows, self._recipe(), seed=seed, budget=budget)
+        self._map = TorchMap(network.closed_loop(), training.dt)
+        self._network = network
+
+
+def device_named(name: str) -> torch.device:
+    """Return the device, or raise ForecasterError if torch cannot use it."""
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
