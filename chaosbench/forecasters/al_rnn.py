@@ -55,6 +55,7 @@ class AlmostLinearRNN(PLRNNForecaster):
     states with few samples.
     """
 
+    family: ClassVar = "piecewise linear"
     source = "M. Brenner, C. J. Hemmer, Z. Monfared, D. Durstewitz, NeurIPS 2024, arXiv:2410.14240"
     space: ClassVar[Mapping[str, Range | Choice]] = {
         "extra_latents": Range(5, 60, whole=True),

@@ -72,6 +72,7 @@ class DendriticPLRNN(PLRNNForecaster):
     Wide states with few samples.
     """
 
+    family: ClassVar = "piecewise linear"
     source = "M. Brenner, F. Hess, J. M. Mikhaeil, L. F. Bereska, Z. Monfared, P.-C. Kuo, D. Durstewitz, ICML 2022, arXiv:2207.02542"
     space: ClassVar[Mapping[str, Range | Choice]] = {
         "extra_latents": Range(2, 30, whole=True),

@@ -1,5 +1,7 @@
 """Echo state network: a fixed random recurrent network whose linear readout is fitted and fed back."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from chaosbench.forecasters._patches import Patches, one_patch
@@ -30,6 +32,7 @@ class EchoStateNetwork(ReservoirForecaster):
     training samples in proportion, and 500 units do not follow 40 coupled cells.
     """
 
+    family: ClassVar = "reservoirs"
     source = "H. Jaeger and H. Haas, Science 304, 78 (2004), doi:10.1126/science.1091277"
 
     def __init__(

@@ -163,6 +163,7 @@ class FourierNeuralOperator(TorchForecaster):
         "noise": Choice((0.0, 1e-3, 1e-2)),
         "unrolled": Choice((0, 4, 8)),
     }
+    family: ClassVar = "fields"
     source = "Z. Li et al., ICLR 2021, arXiv:2010.08895"
 
     def __init__(

@@ -64,6 +64,7 @@ class LRU(StackForecaster):
     far outside the training data nothing pulls an orbit back.
     """
 
+    family: ClassVar = "state space"
     source = "A. Orvieto et al., ICML 2023, arXiv:2303.06349"
     space: ClassVar[Mapping[str, Range | Choice]] = {**SPACE, "modes": Choice((16, 32, 64)), "inner": Range(0.0, 0.95)}
 

@@ -45,6 +45,7 @@ class ParallelReservoir(ReservoirForecaster):
         "noise": Choice((0.0, 1e-4, 1e-3, 1e-2)),
         "squares": Choice((False, True)),
     }
+    family: ClassVar = "reservoirs"
     source = "J. Pathak, B. Hunt, M. Girvan, Z. Lu, E. Ott, Phys. Rev. Lett. 120, 024102 (2018), doi:10.1103/PhysRevLett.120.024102"
 
     def __init__(

@@ -150,6 +150,7 @@ class S4(StackForecaster):
     far outside the training data nothing pulls an orbit back.
     """
 
+    family: ClassVar = "state space"
     source = "A. Gu, K. Goel, C. Re, ICLR 2022, arXiv:2111.00396"
     space: ClassVar[Mapping[str, Range | Choice]] = {**SPACE, "modes": Choice((4, 8, 16)), "initialisation": Choice(tuple(_STARTS))}
 

@@ -87,6 +87,7 @@ class S4D(StackForecaster):
     linear, so memory of the hidden part of the state is linear too; far outside the training data nothing pulls an orbit back.
     """
 
+    family: ClassVar = "state space"
     source = "A. Gu, A. Gupta, K. Goel, C. Re, arXiv:2206.11893 (2022)"
     space: ClassVar[Mapping[str, Range | Choice]] = {**SPACE, "modes": Choice((4, 8, 16)), "initialisation": Choice(tuple(DIAGONAL))}
 

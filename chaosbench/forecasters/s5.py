@@ -71,6 +71,7 @@ class S5(StackForecaster):
     far outside the training data nothing pulls an orbit back.
     """
 
+    family: ClassVar = "state space"
     source = "J. T. H. Smith, A. Warrington, S. W. Linderman, ICLR 2023, arXiv:2208.04933"
     space: ClassVar[Mapping[str, Range | Choice]] = {**SPACE, "modes": Choice((16, 32, 64)), "blocks": Choice((2, 4, 8))}
 

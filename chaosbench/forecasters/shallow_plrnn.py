@@ -73,6 +73,7 @@ class ShallowPLRNN(PLRNNForecaster):
     of a fixed point that the data seldom come near, the network's own can be stable, and free runs end there.
     """
 
+    family: ClassVar = "piecewise linear"
     source = "F. Hess, Z. Monfared, M. Brenner, D. Durstewitz, ICML 2023, arXiv:2306.04406"
     space: ClassVar[Mapping[str, Range | Choice]] = {
         "hidden": Range(30, 500, log=True, whole=True),

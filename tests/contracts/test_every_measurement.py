@@ -15,8 +15,7 @@ from chaosbench.facts import Facts, facts_from_json
 from chaosbench.invariants._kaplan_yorke import kaplan_yorke
 
 EXPONENT_QUANTITIES = {"lyapunov_spectrum", "largest_exponent", "kaplan_yorke_dimension", "positive_exponents"}
-MEASURED = sorted(name for name in system_files() if (systems_folder() / "measured" / f"{name}.json").is_file())
-every_system = pytest.mark.parametrize("name", MEASURED)
+every_system = pytest.mark.parametrize("name", sorted(system_files()))
 
 
 @cache
@@ -84,11 +83,6 @@ def published(default: bool, quantities: set[str]) -> list[pytest.param]:
         for number, known in enumerate(definition_of(name).known)
         if at_default(definition_of(name), known) == default and known.quantity in quantities
     ]
-
-
-def test_only_planes_may_be_left_to_be_measured_on_first_use() -> None:
-    """Each of them takes a minute or two of one core; all others ship with their facts."""
-    assert all(in_a_plane(definition_of(name)) for name in set(system_files()) - set(MEASURED))
 
 
 @every_system
