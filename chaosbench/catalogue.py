@@ -5,6 +5,7 @@ base class defined in it. Two more doors: entry points in the group `chaosbench.
 Systems are data, so for them `system_files()` and `system_file(name)` return paths and `dynamics.reader` reads them.
 """
 
+import contextlib
 import importlib
 import importlib.util
 import inspect
@@ -63,6 +64,15 @@ def load(kind: str, name: str | Path) -> type[Any]:
     if not (inspect.isclass(loaded) and issubclass(loaded, _base(kind))):
         raise CatalogueError(f"{kind}: entry point {text!r} gives {loaded!r}; it must be a subclass of {_base(kind).__name__}")
     return loaded
+
+
+def available(kind: str) -> Mapping[str, type[Any]]:
+    """Return {name: class} of the plug-ins of `kind` whose libraries are installed here; all of them are imported."""
+    found: dict[str, type[Any]] = {}
+    for name in names(kind):
+        with contextlib.suppress(NotInstalledError):
+            found[name] = load(kind, name)
+    return found
 
 
 MEASURED_SCHEMA = 2  # of the files in systems/measured

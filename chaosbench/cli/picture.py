@@ -49,15 +49,15 @@ def portrait(definition: SystemDefinition) -> str:
     states = dataset["state"].values
     components = [str(name) for name in dataset["component"].values]
     straight = [index for index, period in enumerate(definition.periods) if np.isnan(period)]
-    if len(components) == 1:
-        lag = 1 if maps else 25
-        heading = f"{components[0]} (up) against itself {lag} sample{'s' * (lag > 1)} earlier (right)"
-        x, y = states[:, :-lag, 0], states[:, lag:, 0]
+    drawn = straight if len(straight) > 1 else list(range(len(components)))
+    if definition.events:  # what is discrete shows nothing, and positions come first
+        drawn = [index for index, entry in enumerate(definition.state) if not entry.discrete][:2]
+        straight = straight if set(drawn) <= set(straight) else []
+    if len(drawn) == 1:
+        lag, only = 1 if maps else 25, drawn[0]
+        heading = f"{components[only]} (up) against itself {lag} sample{'s' * (lag > 1)} earlier (right)"
+        x, y = states[:, :-lag, only], states[:, lag:, only]
     else:
-        drawn = straight if len(straight) > 1 else list(range(len(components)))
-        if definition.events:  # what is discrete shows nothing, and positions come first
-            drawn = [index for index, entry in enumerate(definition.state) if not entry.discrete][:2]
-            straight = straight if set(drawn) <= set(straight) else []
         first, second = drawn[0], drawn[2] if len(drawn) == 3 else drawn[1]
         heading = f"{components[second]} (up) against {components[first]} (right)"
         x, y = states[:, :, first], states[:, :, second]

@@ -23,7 +23,7 @@ VECTOR = 16  # float64 numbers that torch treats at once
 SPACE: Mapping[str, Range | Choice] = {
     "width": Choice((32, 64, 128)),
     "layers": Range(1, 4, whole=True),
-    "segment": Choice((16, 32, 64)),
+    "segment": Choice((24, 32, 64)),
     "learning_rate": Range(1e-3, 3e-2, log=True),
     "noise": Range(1e-4, 3e-2, log=True),
     "unrolled": Choice((0, 8, 16)),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from chaosbench.catalogue import load, names
+from chaosbench.catalogue import available
 from chaosbench.errors import ForecasterError
 from chaosbench.forecasters._driven import driven_exponents
 from chaosbench.forecasters._ssm_forecaster import StackForecaster
@@ -15,7 +15,7 @@ from chaosbench.forecasters._torch_map import TorchMap
 from chaosbench.forecasters.base import Training
 
 DT = 0.02
-KINDS = [kind for name in names("forecasters") if "zero_shot" not in name and issubclass(kind := load("forecasters", name), StackForecaster)]
+KINDS = [kind for kind in available("forecasters").values() if issubclass(kind, StackForecaster)]
 
 
 def network(kind: type[StackForecaster], layers: int = 2) -> StackNetwork:

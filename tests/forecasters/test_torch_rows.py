@@ -1,33 +1,25 @@
 """What makes torch forecasts reproducible: rows that do not know each other, one thread, and the segments that training reads."""
 
-import contextlib
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import torch
 
-from chaosbench.catalogue import load, names
-from chaosbench.errors import NotInstalledError
+from chaosbench.catalogue import available, load
 from chaosbench.forecasters._segments import Segments, increment_size
 from chaosbench.forecasters._torch_forecaster import TorchForecaster
 from chaosbench.forecasters._torch_loop import RowwiseLinear, one_thread
 from chaosbench.forecasters._training import torch_generator
-from chaosbench.forecasters.base import Training
+from chaosbench.forecasters.base import Geometry, Training
 
 CPU = torch.device("cpu")
+TRAINED = [name for name, kind in available("forecasters").items() if issubclass(kind, TorchForecaster)]
 
 
-def trained() -> Iterator[str]:
-    """Yield the names of the forecasters that the loop trains; those whose library is missing cannot tell."""
-    for name in names("forecasters"):
-        with contextlib.suppress(NotInstalledError):
-            if issubclass(load("forecasters", name), TorchForecaster):
-                yield name
-
-
-TRAINED = list(trained())
+def on_a_ring(series: list[np.ndarray]) -> Training:
+    """Return training data whose components lie on a ring, for those that need to know."""
+    return Training(series, 0.1, geometry=Geometry(1, (series[0].shape[1],), periodic=True, homogeneous=False))
 
 
 def test_a_run_is_contiguous_and_stays_in_one_trajectory() -> None:
@@ -75,7 +67,7 @@ def test_results_do_not_depend_on_the_number_of_threads(name: str) -> None:
     for threads in (1, 2):
         torch.set_num_threads(threads)
         model = load("forecasters", name)(updates=6)
-        model.fit(Training(series, 0.1), seed=0)
+        model.fit(on_a_ring(series), seed=0)
         answers.append(model.forecast(series[0][None, :50], 20))
     torch.set_num_threads(before)
     np.testing.assert_array_equal(*answers)
@@ -100,7 +92,7 @@ def test_rows_of_a_product_do_not_depend_on_their_company_or_place(inner: int, o
 def test_windows_are_independent_bit_for_bit_in_any_dimension(name: str, dimension: int) -> None:
     series = np.random.default_rng(0).normal(size=(9, 200, dimension)).cumsum(1) / 10
     model = load("forecasters", name)(updates=3)
-    model.fit(Training(list(series), 0.1), seed=0)
+    model.fit(on_a_ring(list(series)), seed=0)
     contexts = series[:, :40]
     together = model.forecast(contexts, 100)
     for first, last in ((0, 1), (4, 5), (8, 9), (2, 7)):
@@ -113,5 +105,5 @@ def test_windows_are_independent_bit_for_bit_in_any_dimension(name: str, dimensi
 def test_a_cuda_device_gives_finite_forecasts(name: str) -> None:
     series = [np.random.default_rng(0).normal(size=(600, 3)).cumsum(0) / 10]
     model = load("forecasters", name)(updates=20)
-    model.fit(Training(series, 0.1), seed=0, device="cuda")
+    model.fit(on_a_ring(series), seed=0, device="cuda")
     assert np.isfinite(model.forecast(series[0][None, :50], 5)).all()
