@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from chaosbench.atlas import facts_of
-from chaosbench.catalogue import load, names
+from chaosbench.catalogue import available, load, names
 from chaosbench.dynamics.compile import compile_system
 from chaosbench.dynamics.reader import system
 from chaosbench.errors import StoreError, TaskError
@@ -49,7 +49,7 @@ class Outcome:
 def run_demo(folder: Path, *, suite: str, progress: Progress, forecasters: Sequence[str] | None = None, workers: int | None = None) -> Outcome:
     """Run the whole pipeline into `folder` and return what it made.
 
-    suite: name or path. forecasters: default every one in the catalogue; those whose extra is missing become "not installed" rows.
+    suite: name or path. forecasters: default the light ones that can run here; of those named, what is not installed becomes a row that says so.
     workers: processes, default one a core. Interrupted (KeyboardInterrupt) it keeps finished datasets, estimates and cells.
     """
     chosen = read_suite(suite)
@@ -63,7 +63,7 @@ def run_demo(folder: Path, *, suite: str, progress: Progress, forecasters: Seque
         share = number / len(chosen.tasks)
         progress(0.15 + 0.2 * share, f"invariants of {spec.label}")
         estimates[spec.label] = _estimates(folder / "invariants", spec)
-    wanted = list(forecasters or names("forecasters"))
+    wanted = list(forecasters or light_forecasters())
     records: dict[str, Record] = {}
     with _pool(workers) as pool:
         pending = {pool.submit(_record, name, chosen, folder / "cache"): name for name in wanted}
@@ -76,6 +76,11 @@ def run_demo(folder: Path, *, suite: str, progress: Progress, forecasters: Seque
     page = build_page(ordered, folder, data)
     verdicts = {view["task"] or "all systems": view["verdict"] for view in data["views"]}
     return Outcome(page, datasets, estimates, verdicts, ordered)
+
+
+def light_forecasters() -> tuple[str, ...]:
+    """Return the names of the forecasters that are installed here and take seconds."""
+    return tuple(name for name, kind in available("forecasters").items() if kind.light)
 
 
 def _dataset(folder: Path, spec: TaskSpec) -> str:

@@ -162,11 +162,18 @@ def test_a_damaged_dataset_stops_the_run_and_is_named(first: First, tmp_path: Pa
 
 
 def test_the_command_prints_estimates_verdicts_what_is_missing_and_where_things_are(first: First, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "names", lambda kind: FORECASTERS if kind == "forecasters" else names(kind))
+    monkeypatch.setattr(module, "light_forecasters", lambda: FORECASTERS)
     ran = CliRunner().invoke(app, ["demo", "-o", str(first.folder / "out"), "--suite", str(first.suite), "--workers", "1"])
     assert ran.exit_code == 0
     for said in ("largest_exponent", first.outcome.verdicts["all systems"], f"not installed: {NEEDS_TORCH}", str(first.outcome.page)):
         assert said in ran.stdout
+
+
+def test_the_default_is_what_takes_seconds_and_a_part_of_all() -> None:
+    light = module.light_forecasters()
+    assert len(light) >= 10
+    assert set(light) < set(names("forecasters"))
+    assert all(load("forecasters", name).light for name in light)
 
 
 def test_a_bad_suite_or_number_of_workers_is_refused_before_anything_is_made(tmp_path: Path) -> None:

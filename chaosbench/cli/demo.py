@@ -23,7 +23,7 @@ def demo(
 ) -> None:
     """Run the whole pipeline with one command.
 
-    Datasets, invariants, every forecaster, records and the leaderboard page. Interrupted, the same command continues.
+    Datasets, invariants, the forecasters that take seconds, records and the leaderboard page. Interrupted, the same command continues.
     """
     from chaosbench.demo import run_demo
 

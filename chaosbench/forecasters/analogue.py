@@ -53,6 +53,7 @@ class Analogue(Forecaster):
     """
 
     family: ClassVar = "floors"
+    light: ClassVar = True
     rollout = "direct"
     source = "E. N. Lorenz, J. Atmos. Sci. 26, 636 (1969), doi:10.1175/1520-0469(1969)26<636:APARBN>2.0.CO;2; arXiv:2505.11349"
     space: ClassVar = {"embedding": Range(1, 10, whole=True), "stride": Choice((1, 2, 3, 5))}

@@ -33,6 +33,7 @@ class Autoregression(Forecaster):
     """
 
     family: ClassVar = "linear"
+    light: ClassVar = True
     rollout = "windowed"
     source = "H. Lutkepohl, New Introduction to Multiple Time Series Analysis (2005), doi:10.1007/978-3-540-27752-1"
     space: ClassVar = {"orders": Choice(((1,), (1, 2, 3), (1, 2, 3, 5, 8, 13), (2, 4, 8, 16, 32))), "ridge": Choice((None, 1e-2, 1e-6, 1e-10))}

@@ -100,6 +100,7 @@ class Forecaster(ABC):
 
     probabilistic: whether samples differ. rollout: "recurrent" (carries a state), "windowed" (re-reads its last inputs at each step),
     or "direct" (whole horizon at once). deterministic: whether `seed` changes the fit. space: which options tuning may choose, and among what.
+    light: whether one core fits it to 5 000 samples of a few components in about ten seconds or less, so that demonstrations can include it.
     """
 
     probabilistic: ClassVar[bool] = False
@@ -108,6 +109,7 @@ class Forecaster(ABC):
     version: ClassVar[str] = "1"
     source: ClassVar[str]
     family: ClassVar[str] = ""
+    light: ClassVar[bool] = False
     space: ClassVar[Mapping[str, Range | Choice]] = {}
 
     def unsupported(self, problem: Problem) -> str | None:

@@ -21,6 +21,7 @@ class Climatology(Forecaster):
 
     probabilistic = True
     family: ClassVar = "floors"
+    light: ClassVar = True
     rollout = "direct"
     source = "the climatological forecast of meteorology; A. H. Murphy, Weather and Forecasting 7, 692-698 (1992)"
 

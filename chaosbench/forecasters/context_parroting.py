@@ -23,6 +23,7 @@ class ContextParroting(Forecaster):
     """
 
     family: ClassVar = "floors"
+    light: ClassVar = True
     rollout = "direct"
     source = "Y. Zhang and W. Gilpin, arXiv:2505.11349 (2025)"
     space: ClassVar = {"motif": Choice((1, 2, 3, 5, 8, 13, 21)), "gap": Choice((None, 1, 5, 10, 20))}

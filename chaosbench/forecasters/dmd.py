@@ -70,6 +70,7 @@ class DynamicModeDecomposition(Forecaster):
     """
 
     family: ClassVar[str] = "koopman"
+    light: ClassVar = True
     rollout = "recurrent"
     source = "J. H. Tu et al., J. Comput. Dyn. 1, 391 (2014), doi:10.3934/jcd.2014.1.391; H. Arbabi, I. Mezic, doi:10.1137/17M1125236"
     space: ClassVar[Mapping[str, Range | Choice]] = {

@@ -33,6 +33,7 @@ class EchoStateNetwork(ReservoirForecaster):
     """
 
     family: ClassVar = "reservoirs"
+    light: ClassVar = True
     source = "H. Jaeger and H. Haas, Science 304, 78 (2004), doi:10.1126/science.1091277"
 
     def __init__(

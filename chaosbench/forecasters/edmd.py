@@ -47,6 +47,7 @@ class ExtendedDynamicModeDecomposition(Forecaster):
     """
 
     family: ClassVar[str] = "koopman"
+    light: ClassVar = True
     rollout = "windowed"
     deterministic = False
     source = "M. O. Williams et al., J. Nonlinear Sci. 25, 1307 (2015), doi:10.1007/s00332-015-9258-5"

@@ -34,6 +34,7 @@ class NextGenerationReservoir(Forecaster):
     """
 
     family: ClassVar[str] = "reservoirs"
+    light: ClassVar = True
     rollout = "windowed"
     space: ClassVar = {
         "delays": Range(1, 6, whole=True),

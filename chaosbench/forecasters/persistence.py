@@ -17,6 +17,7 @@ class Persistence(Forecaster):
     """
 
     family: ClassVar = "floors"
+    light: ClassVar = True
     rollout = "direct"
     source = "the persistence forecast of meteorology; A. H. Murphy, Weather and Forecasting 7, 692-698 (1992)"
 

@@ -88,6 +88,7 @@ class S4D(StackForecaster):
     """
 
     family: ClassVar = "state space"
+    light: ClassVar = True
     source = "A. Gu, A. Gupta, K. Goel, C. Re, arXiv:2206.11893 (2022)"
     space: ClassVar[Mapping[str, Range | Choice]] = {**SPACE, "modes": Choice((4, 8, 16)), "initialisation": Choice(tuple(DIAGONAL))}
 

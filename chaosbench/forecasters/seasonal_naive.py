@@ -23,6 +23,7 @@ class SeasonalNaive(Forecaster):
     """
 
     family: ClassVar = "floors"
+    light: ClassVar = True
     rollout = "direct"
     source = "R. J. Hyndman and G. Athanasopoulos, Forecasting: Principles and Practice, 3rd ed., OTexts (2021)"
 

@@ -74,6 +74,7 @@ class ShallowPLRNN(PLRNNForecaster):
     """
 
     family: ClassVar = "piecewise linear"
+    light: ClassVar = True
     source = "F. Hess, Z. Monfared, M. Brenner, D. Durstewitz, ICML 2023, arXiv:2306.04406"
     space: ClassVar[Mapping[str, Range | Choice]] = {
         "hidden": Range(30, 500, log=True, whole=True),

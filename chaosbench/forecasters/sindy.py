@@ -55,6 +55,7 @@ class SparseIdentification(Forecaster):
     """
 
     family: ClassVar[str] = "continuous"
+    light: ClassVar = True
     rollout = "recurrent"
     source = "S. L. Brunton et al., PNAS 113, 3932 (2016), doi:10.1073/pnas.1517384113; doi:10.1137/20M1343166"
     space: ClassVar[Mapping[str, Range | Choice]] = {

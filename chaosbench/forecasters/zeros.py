@@ -16,6 +16,7 @@ class Zeros(Forecaster):
     """
 
     family: ClassVar = "floors"
+    light: ClassVar = True
     rollout = "direct"
     source = "the constant baseline of every benchmark; no publication"
 
