@@ -9,11 +9,12 @@ from torch import Tensor, nn
 
 from chaosbench.errors import ForecasterError
 from chaosbench.forecasters._border import positive, within
+from chaosbench.forecasters._increments import IncrementNetwork
 from chaosbench.forecasters._layers import uniform
 from chaosbench.forecasters._segments import increment_size
 from chaosbench.forecasters._torch_forecaster import TorchForecaster
 from chaosbench.forecasters._torch_loop import RowwiseLinear, TorchLoop
-from chaosbench.forecasters._training import Recipe, Trainable
+from chaosbench.forecasters._training import Recipe
 from chaosbench.forecasters.base import Choice, Range
 
 _VECTOR = 16  # float64 numbers that torch treats at once
@@ -22,7 +23,7 @@ _SETTLING = 200  # samples of context after which more is taken not to help
 _GATES = {True: 4, False: 3}  # with and without a memory
 
 
-class RecurrentNetwork(Trainable):
+class RecurrentNetwork(IncrementNetwork):
     """Increments in units of `unit` from samples (B, L, D): a linear layer over the hidden state of `layers` stacked cells.
 
     memory: long short-term memory cells; otherwise gated recurrent units.
@@ -41,7 +42,6 @@ class RecurrentNetwork(Trainable):
             self.cells += [uniform(draws, gates * width, fan=width) for _ in range(2)]
         self.decoder = uniform(draws, dimension, width, fan=width)
         self.decoder_bias = nn.Parameter(torch.zeros(dimension))
-        self.unit: Tensor
         self.register_buffer("unit", torch.as_tensor(unit, dtype=torch.float32))
 
     def groups(self) -> list[tuple[list[nn.Parameter], float, bool]]:
@@ -60,22 +60,6 @@ class RecurrentNetwork(Trainable):
             seen, hidden = torch.gru(inputs, state[0], *settings)
             after = hidden[None]
         return nn.functional.linear(seen, self.decoder, self.decoder_bias), after
-
-    def segment_loss(self, inputs: Tensor, targets: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        skip = self.burn_in if state is None else 0
-        steps, state = self.read(inputs, state)
-        error = steps - (targets - inputs) / self.unit
-        return error[:, skip:].square().mean(), state
-
-    def unrolled_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        steps, state = self.read(inputs, None)
-        sample = inputs[:, -1:] + self.unit * steps[:, -1:]
-        error = [sample - targets[:, :1]]
-        for n in range(1, targets.shape[1]):
-            steps, state = self.read(sample, state)
-            sample = sample + self.unit * steps
-            error.append(sample - targets[:, n : n + 1])
-        return (torch.cat(error, 1) / self.unit).square().mean()
 
     def closed_loop(self) -> "_Loop":
         return _Loop(self)

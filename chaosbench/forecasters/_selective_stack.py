@@ -11,19 +11,20 @@ from torch import Tensor, nn
 
 from chaosbench.errors import ForecasterError
 from chaosbench.forecasters._border import positive, within
+from chaosbench.forecasters._increments import IncrementNetwork
 from chaosbench.forecasters._layers import Linear
 from chaosbench.forecasters._segments import increment_size
 from chaosbench.forecasters._selective import SelectiveLayer
 from chaosbench.forecasters._tangent_rows import normalise
 from chaosbench.forecasters._torch_forecaster import TorchForecaster
 from chaosbench.forecasters._torch_loop import RowwiseLinear, TorchLoop
-from chaosbench.forecasters._training import Recipe, Trainable
+from chaosbench.forecasters._training import Recipe
 
 VECTOR = 16  # float64 numbers that torch treats at once
 _SETTLING = 256  # samples of context after which more is taken not to help
 
 
-class SelectiveStack(Trainable):
+class SelectiveStack(IncrementNetwork):
     """Stream = E x; each layer adds layer(stream / rms); increment = F stream / rms + f, in units of `unit`."""
 
     def __init__(self, dimension: int, width: int, layers: list[SelectiveLayer], burn_in: int, unit: np.ndarray, draws: torch.Generator) -> None:
@@ -31,7 +32,6 @@ class SelectiveStack(Trainable):
         self.burn_in, self.observed, self.width = burn_in, dimension, width
         self.encoder, self.decoder = Linear(dimension, width, draws), Linear(width, dimension, draws)
         self.layers = nn.ModuleList(layers)
-        self.unit: Tensor
         self.register_buffer("unit", torch.as_tensor(unit, dtype=torch.float32))
 
     @property
@@ -55,22 +55,6 @@ class SelectiveStack(Trainable):
             stream = stream + seen
             after += following
         return self.decoder(normalise(stream, 2)), torch.cat(after, 1)
-
-    def segment_loss(self, inputs: Tensor, targets: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        skip = self.burn_in if state is None else 0
-        steps, state = self.read(inputs, state)
-        error = steps - (targets - inputs) / self.unit
-        return error[:, skip:].square().mean(), state
-
-    def unrolled_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        steps, state = self.read(inputs, None)
-        sample = inputs[:, -1:] + self.unit * steps[:, -1:]
-        error = [sample - targets[:, :1]]
-        for n in range(1, targets.shape[1]):
-            steps, state = self.read(sample, state)
-            sample = sample + self.unit * steps
-            error.append(sample - targets[:, n : n + 1])
-        return (torch.cat(error, 1) / self.unit).square().mean()
 
     def closed_loop(self) -> "_Loop":
         return _Loop(self)

@@ -48,6 +48,7 @@ def test_a_reset_forgets_what_was_before() -> None:
 
 
 @pytest.mark.slow  # tracing loads the compiler
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # the tracer's own
 def test_the_scan_is_traced_as_one_graph() -> None:
     a, b = torch.tanh(drawn(2, 16, 3, seed=0)), drawn(2, 16, 3, seed=1)
     traced = torch.compile(lambda a, b: linear_scan(a, b).sum(), fullgraph=True, backend="eager")
