@@ -101,7 +101,9 @@ class Autoformer(BlockForecaster):
     NeurIPS 2021, arXiv:2106.13008.
     Changed: everything relative to the last sample; no calendar inputs, one head, lags chosen for every series in training as well (the source
     shares them over a batch), no dropout.
-    Cost: (layers + 3) x 8 width^2 weights, O(L log L) a layer; one to two minutes to train on one core.
+    Measured on Lorenz-63 (noise-free, 5 000 samples, 30 a period, seed 0): valid for 0.17 Lyapunov times, persistence 0.07; all free runs leave the
+    attractor.
+    Cost: (layers + 3) x 8 width^2 weights, O(L log L) a layer; half a minute to train on one core.
     Fails: chaotic series have no season: the lags found in one window do not continue the next, so that it forecasts a fraction of a Lyapunov time.
     """
 
