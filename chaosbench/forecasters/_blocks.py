@@ -14,10 +14,7 @@ from chaosbench.forecasters._training import Trainable
 
 
 class BlockNetwork(Trainable):
-    """Trains `core`: windows (B, L, D) to what follows, (B, block, D), by the mean square error over the block.
-
-    unit: (D,) scale of the error, so that all components count alike; training data are standardised, so it is 1 for levels.
-    """
+    """Trains `core`: windows (B, L, D) to what follows, (B, block, D), by the mean square error over the block."""
 
     def __init__(self, core: nn.Module, window: int, block: int, dimension: int) -> None:
         super().__init__()
