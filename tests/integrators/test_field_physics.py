@@ -13,6 +13,7 @@ from chaosbench.expressions.parse import parse
 from chaosbench.initial import draw_initial
 from chaosbench.integrators.base import InitialState
 from chaosbench.integrators.etdrk4 import Etdrk4
+from chaosbench.trajectories import simulate
 
 
 def made(name: str, parameters: dict[str, float] | None = None, points: dict[str, int] | None = None) -> FieldSystem:
@@ -239,3 +240,29 @@ def test_two_layers_repeat_the_published_run_of_another_model(monkeypatch: pytes
         before = rate
     upper = to_states(plan, u)[0, : 32 * 32] * speed / radius
     assert np.sum(upper**2) == pytest.approx(9.561430503712755e-08, rel=0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("variant", "reference"), [(None, 1.405), ("longer", 1.667), ("long", 1.714), ("very_long", 1.733)])
+def test_the_mean_square_of_kuramoto_sivashinsky_at_four_lengths(variant: str | None, reference: float) -> None:
+    """References by another program, without errors: within four standard errors of eight orbits, which are half a per cent at most."""
+    definition = system("kuramoto_sivashinsky")
+    definition = definition if variant is None else definition.variant(variant)
+    states = simulate(definition, n_trajectories=8, n_samples=1000, seed=3, dt=5.0, transient=500.0)["state"].values
+    squares = (states**2).mean(axis=(1, 2, 3))
+    error = squares.std(ddof=1) / np.sqrt(len(squares))
+    assert error <= 0.005 * reference
+    assert abs(squares.mean() - reference) <= 4.0 * error
+
+
+@pytest.mark.slow
+def test_the_dissipation_of_kolmogorov_flow_at_reynolds_number_40() -> None:
+    """In units of the laminar Re / (2 n^2): 0.095(5) by another program."""
+    definition = system("kolmogorov_flow")
+    reynolds, n = (definition.scalars[name] for name in ("Re", "n"))
+    assert (reynolds, n) == (40.0, 4.0)
+    states = simulate(definition, n_trajectories=8, n_samples=200, seed=2, dt=3.0, transient=100.0)["state"].values
+    dissipation = (states**2).mean(axis=(1, 2, 3, 4)) / reynolds / (reynolds / (2.0 * n**2))
+    error = dissipation.std(ddof=1) / np.sqrt(len(dissipation))
+    assert error <= 0.005
+    assert abs(dissipation.mean() - 0.095) <= max(0.005, 4.0 * error)
