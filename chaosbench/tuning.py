@@ -21,7 +21,8 @@ from chaosbench.randomness import generator
 from chaosbench.suites import Suite, metric_from, read_suite
 from chaosbench.trials import SCHEMA, Trial, Tuning, add, opened, read_tuning
 
-STARTUP, WARMUP = 5, 2  # trials before any is given up, and tasks of each that always run
+STARTUP = 5  # trials that are drawn at random, the defaults among them
+WARMUP = 4  # tasks of a trial that always run
 _VERSIONED = ("chaosbench", "numpy", "optuna")
 
 Progress = Callable[[float, str], None]
@@ -66,7 +67,7 @@ def tune(
     Method ------ Score of a trial: mean over tasks of the median valid prediction time (the suite's first metric on windows where higher is better)
     as a part of the horizon; a failed task scores 0. Trial 0 are the defaults. Later ones are proposed by the tree-structured Parzen estimator of
     Optuna, whose generator is keyed by the seed and the number of the trial, so that an interrupted study proposes what an undisturbed one would
-    have. A trial whose mean so far is below the median of earlier ones at the same task is given up, after five trials and two tasks of it.
+    have. A trial whose mean so far is below the median of earlier ones at the same task is given up, after four tasks.
 
     Raises
     ------
@@ -78,7 +79,7 @@ def tune(
     whole = suite if isinstance(suite, Suite) else read_suite(suite)
     search = _search(forecaster, whole, tasks, device, cache)
     kept = opened(path, _study(search, whole, seed))
-    study = optuna.create_study(direction="maximize", pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=WARMUP))
+    study = optuna.create_study(direction="maximize", pruner=optuna.pruners.MedianPruner(n_startup_trials=1, n_warmup_steps=WARMUP - 1))
     for trial in kept.trials:
         study.add_trial(_replayed(trial, search))
     started = time.monotonic()

@@ -80,16 +80,16 @@ def test_the_first_trial_is_the_defaults_and_the_best_is_found(known: Path, tmp_
     assert all(trial.score == 0 and "ValueError: no mode" in trial.reason for trial in found.trials if trial.options["mode"] is None)
 
 
-def test_a_trial_that_falls_behind_is_given_up_after_two_tasks(known: Path, tmp_path: Path) -> None:
-    tasks = tuple(TaskSpec("henon", 200, 5, 4.0, 12, name=f"t{n}", climate_runs=0) for n in range(4))
+def test_a_trial_that_falls_behind_is_given_up_after_four_tasks(known: Path, tmp_path: Path) -> None:
+    tasks = tuple(TaskSpec("henon", 200, 5, 4.0, 12, name=f"t{n}", climate_runs=0) for n in range(6))
     suite = Suite("toy", 1, 0, SUITE.metrics, tasks)
     known.write_text(FORECASTER.replace('("good", "bad", None)', '("bad",)'))
     path = tmp_path / "t.jsonl"
     tune(known, suite, path, trials=1)
     for number in range(1, 6):  # as if five good trials had been there
-        add(path, Trial(number, {"error": 0.01, "mode": "bad"}, 0.9, {f"t{n}": 0.9 for n in range(4)}, "ok", "", 1.0))
+        add(path, Trial(number, {"error": 0.01, "mode": "bad"}, 0.9, {f"t{n}": 0.9 for n in range(6)}, "ok", "", 1.0))
     found = tune(known, suite, path, trials=8)
-    assert [(trial.status, len(trial.tasks)) for trial in found.trials[6:]] == [("pruned", 3)] * 2
+    assert [(trial.status, len(trial.tasks)) for trial in found.trials[6:]] == [("pruned", 4)] * 2
     assert without_time(tune(known, suite, path, trials=8)) == without_time(found)
 
 

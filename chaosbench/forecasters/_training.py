@@ -22,13 +22,14 @@ from torch import Tensor, nn
 
 from chaosbench.errors import ForecasterError
 from chaosbench.forecasters._checkpoints import load, place_of, save
+from chaosbench.forecasters._lasting import lasting_steps
 from chaosbench.forecasters._segments import Segments
 from chaosbench.forecasters._torch_loop import TorchLoop, one_thread
 from chaosbench.forecasters._valid_time import Windows, valid_steps
 from chaosbench.forecasters.base import Budget
 from chaosbench.randomness import generator
 
-_FORMAT = 1  # of kept states
+_FORMAT = 2  # of kept states
 _SETTLED = 0.75  # share of the updates after which a cosine schedule has nearly stopped
 
 
@@ -59,10 +60,10 @@ class Trainable(nn.Module, ABC):
 class Recipe:
     """Settings of one training: `updates` optimiser steps on `batch` segments of `segment` samples, `carried` of them in a row.
 
-    schedule: "cosine" falls to 0 over all updates, "plateau" halves whenever the objective has not improved at an evaluation; both after a linear
-    warm-up. noise: standard deviation added to inputs, in standard deviations of the data. evaluations: how often the objective is computed.
-    patience: evaluations without improvement after which training stops; None never stops early. unrolled: steps of predictions fed back on which
-    the last `unrolled_share` of the updates train instead of on segments; 0 trains on segments alone.
+    The learning rate rises over `warm_up` updates and falls to 0 by a cosine over all. noise: standard deviation added to inputs, in standard
+    deviations of the data. evaluations: how often the objective is computed. patience: evaluations without improvement after which training stops;
+    None never stops early. unrolled: steps of predictions fed back on which the last `unrolled_share` of the updates train instead of on segments;
+    0 trains on segments alone.
     """
 
     updates: int
@@ -71,7 +72,6 @@ class Recipe:
     carried: int
     learning_rate: float
     weight_decay: float = 0.0
-    schedule: Literal["cosine", "plateau"] = "cosine"
     warm_up: int = 50
     clip: float = 1.0
     noise: float = 0.0
@@ -111,6 +111,7 @@ def train(
 
     Without windows the last weights are kept. A tie goes to the later weights, and under the cosine schedule weights of the last quarter, where the
     rate is below 15 % of its peak, go before all earlier ones: earlier weights can forecast as long, but their free runs often end on a fixed point.
+    Among them a window counts only if the free run from it goes on (`_lasting`); if none does, by any of them, the objective alone decides.
     """
     with one_thread():
         return _Run(model, states, windows, recipe, seed, budget or Budget()).finish()
@@ -130,9 +131,9 @@ class _Run:
             fused=True,
         )
         self._marks = {-(-recipe.updates * (n + 1) // recipe.evaluations) for n in range(recipe.evaluations)}
-        self._rate = recipe.learning_rate
         self._history: list[tuple[int, float, float]] = []
-        self._best = (0, (False, -math.inf), self._weights())
+        self._candidates: list[tuple[int, float, dict[str, Tensor]]] = []  # update, objective, weights: the best so far, or all settled ones
+        self._settled = False
         self._made, self._waited = 0, 0
         self._row: Tensor | None = None  # the run of segments being read, at segment _place with the state _carried
         self._carried: Tensor | None = None
@@ -155,14 +156,30 @@ class _Run:
                 self._stopped = self._evaluate(float(loss)) or ("budget" if late else None)
                 if self._file is not None and self._stopped != "budget":  # a later fit may have more time
                     save(self._file, self._state())
-        update, (_, objective), weights = self._best
-        if self._stopped == "diverged" and update == 0:
+        if not self._candidates:
             raise ForecasterError(
                 f"the training diverged before its first evaluation at update {self._made}; lower learning_rate = {self._recipe.learning_rate:g}"
             )
-        self._model.load_state_dict(weights)
+        update, objective = self._choose()
         valid = math.nan if self._windows is None else objective
         return TrainingReport(self._made, self._recipe.updates, self._stopped, update, valid, tuple(self._history))
+
+    def _choose(self) -> tuple[int, float]:
+        """Put the best candidate's weights in place and return its update and objective.
+
+        Whether free runs go on costs more than all evaluations together, so it is asked of the next best objective only while that could still win.
+        """
+        ranked = sorted(self._candidates, key=lambda candidate: (candidate[1], candidate[0]), reverse=True)
+        best, lasting = ranked[0], 0.0
+        for candidate in ranked:
+            if self._windows is None or not self._settled or len(ranked) == 1 or candidate[1] <= lasting:
+                break
+            self._model.load_state_dict(candidate[2])
+            found = lasting_steps(self._model.closed_loop(), self._windows)
+            if found > lasting:
+                best, lasting = candidate, found
+        self._model.load_state_dict(best[2])
+        return best[0], best[1]
 
     def _update(self) -> Tensor:
         """Make one update and return its loss."""
@@ -178,8 +195,8 @@ class _Run:
         return loss.detach()
 
     def _rate_now(self) -> float:
-        rate = self._rate * min(1.0, (self._made + 1) / max(1, self._recipe.warm_up))
-        return rate * 0.5 * (1.0 + math.cos(math.pi * self._made / self._recipe.updates)) if self._recipe.schedule == "cosine" else rate
+        rate = self._recipe.learning_rate * min(1.0, (self._made + 1) / max(1, self._recipe.warm_up))
+        return rate * 0.5 * (1.0 + math.cos(math.pi * self._made / self._recipe.updates))
 
     def _segment_loss(self) -> Tensor:
         if self._row is None or self._place == self._segments.carried:
@@ -207,14 +224,13 @@ class _Run:
             return "diverged"
         objective = 0.0 if self._windows is None else valid_steps(self._model.closed_loop(), self._windows)
         self._history.append((made, loss, objective))
-        settled = self._recipe.schedule != "cosine" or made >= _SETTLED * self._recipe.updates
-        if (settled, objective) >= self._best[1]:
-            self._best = (made, (settled, objective), weights)
-            self._waited = 0
-        else:
-            self._waited += 1
-            if self._recipe.schedule == "plateau":
-                self._rate *= 0.5
+        settled = made >= _SETTLED * self._recipe.updates
+        better = not self._candidates or objective >= max(candidate[1] for candidate in self._candidates)
+        if settled and not self._settled:
+            self._candidates, self._settled, better = [], True, True
+        if settled or better:
+            self._candidates = [*self._candidates, (made, objective, weights)] if settled else [(made, objective, weights)]
+        self._waited = 0 if better else self._waited + 1
         if self._budget.progress is not None:
             sentence = f"update {made} of {self._recipe.updates}: loss {loss:.3g}, valid for {objective:.1f} samples"
             self._budget.progress(made / self._recipe.updates, sentence)
@@ -228,16 +244,16 @@ class _Run:
 
     def _state(self) -> dict[str, Any]:
         streams = {purpose: stream.get_state() for purpose, stream in self._streams.items()}
-        numbers = {"made": self._made, "waited": self._waited, "rate": self._rate, "place": self._place, "stopped": self._stopped}
-        kept = {"weights": self._weights(), "optimiser": self._optimiser.state_dict(), "streams": streams, "best": self._best}
-        return {**numbers, **kept, "history": self._history, "row": self._row, "carried": self._carried}
+        numbers = {"made": self._made, "waited": self._waited, "place": self._place, "stopped": self._stopped}
+        kept = {"weights": self._weights(), "optimiser": self._optimiser.state_dict(), "streams": streams, "candidates": self._candidates}
+        return {**numbers, **kept, "settled": self._settled, "history": self._history, "row": self._row, "carried": self._carried}
 
     def _resume(self, state: dict[str, Any] | None) -> None:
         if state is None:
             return
-        self._made, self._waited, self._rate = state["made"], state["waited"], state["rate"]
+        self._made, self._waited, self._settled = state["made"], state["waited"], state["settled"]
         self._place, self._row, self._carried = state["place"], state["row"], state["carried"]
-        self._stopped, self._best, self._history = state["stopped"], state["best"], state["history"]
+        self._stopped, self._candidates, self._history = state["stopped"], state["candidates"], state["history"]
         self._model.load_state_dict(state["weights"])
         self._optimiser.load_state_dict(state["optimiser"])
         for purpose, stream in self._streams.items():

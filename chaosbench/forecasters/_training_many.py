@@ -22,17 +22,16 @@ import torch
 from torch import Tensor, nn
 
 from chaosbench.forecasters._checkpoints import load, place_of, save
-from chaosbench.forecasters._lasting import Free, goes_on
+from chaosbench.forecasters._lasting import goes_on
 from chaosbench.forecasters._plrnn_sums import pairwise_sum
 from chaosbench.forecasters._segments import Segments
 from chaosbench.forecasters._training import Recipe, TrainingReport, torch_generator
-from chaosbench.forecasters._valid_time import THRESHOLD, Windows
+from chaosbench.forecasters._valid_time import Free, Windows, valid_windows
 from chaosbench.forecasters.base import Budget
 
 _FORMAT = 1  # of kept states
 _SETTLED = 0.75  # share of the updates after which a cosine schedule has nearly stopped
 _FIRST, _SECOND, _SMALLEST = 0.9, 0.999, 1e-8  # Adam's two decays and the least denominator
-_CHUNK = 32  # leads between two looks at whether any window is still valid
 
 
 class Stack(nn.Module, ABC):
@@ -233,24 +232,3 @@ class _Training:
         for run, kept in zip(self._streams, state["streams"], strict=True):
             for purpose, stream in run.items():
                 stream.set_state(kept[purpose].cpu())
-
-
-def valid_windows(free: Free, windows: Sequence[Windows]) -> Tensor:
-    """Return (R, W) the leads before each window's error first exceeds the threshold of `_valid_time`; windows of all runs have one shape."""
-    state = free.start(torch.stack([window.context for window in windows]))
-    truth = torch.stack([window.truth for window in windows])  # (R, W, H, D)
-    alive = torch.ones(truth.shape[:2], dtype=torch.bool, device=truth.device)
-    total = torch.zeros(truth.shape[:2], dtype=torch.int64, device=truth.device)
-    for first in range(0, truth.shape[2], _CHUNK):
-        wanted = truth[:, :, first : first + _CHUNK]
-        seen = torch.empty_like(wanted)
-        for lead in range(wanted.shape[2]):
-            state = free.step(state)
-            seen[:, :, lead] = free.observe(state)
-        good = (pairwise_sum((seen - wanted).square()) / wanted.shape[-1]).sqrt() <= THRESHOLD
-        run = torch.cumprod(good.to(torch.int64), 2) * alive[..., None]
-        total += run.sum(2)
-        alive = run[..., -1].bool()
-        if not bool(alive.any()):
-            break
-    return total

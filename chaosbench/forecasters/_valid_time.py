@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from chaosbench.forecasters._torch_loop import TorchLoop, advance
+from chaosbench.forecasters._plrnn_sums import pairwise_sum
+from chaosbench.forecasters._torch_loop import TorchLoop
 
-THRESHOLD = 0.4  # root mean square error over components, in standard deviations
+_THRESHOLD = 0.4  # root mean square error over components, in standard deviations
 _WINDOWS = 32
 _CONTEXT = 64
 _HORIZON = 512
@@ -46,23 +48,63 @@ def cut_windows(checks: Sequence[np.ndarray], device: torch.device, reads: int =
     return Windows(both[:, :context], both[:, context:])
 
 
-@torch.inference_mode()
-def valid_steps(loop: TorchLoop, windows: Windows) -> float:
-    """Return the mean over windows of the number of leads before the error first exceeds 0.4 standard deviations.
+class Free(Protocol):
+    """Stacked networks that run on their own output: contexts (R, W, C, D), states (R, W, S), observations (R, W, D)."""
 
-    A non-finite error exceeds it. Stops as soon as every window has been left, so that poor models cost little.
+    def start(self, context: Tensor) -> Tensor:
+        """Return the states after reading `context`."""
+
+    def step(self, state: Tensor) -> Tensor:
+        """Return the next states."""
+
+    def observe(self, state: Tensor) -> Tensor:
+        """Return the observations of `state`."""
+
+
+class Alone:
+    """The closed loop of one network as a stack of one."""
+
+    def __init__(self, loop: TorchLoop) -> None:
+        self._loop = loop
+
+    def start(self, context: Tensor) -> Tensor:
+        """Return the states (1, W, S) after reading `context` (1, W, C, D)."""
+        return self._loop.start(context[0])[None]
+
+    def step(self, state: Tensor) -> Tensor:
+        """Return the next states (1, W, S)."""
+        return self._loop.step(state[0])[None]
+
+    def observe(self, state: Tensor) -> Tensor:
+        """Return the observations (1, W, D)."""
+        return self._loop.observe(state[0])[None]
+
+
+def valid_windows(free: Free, windows: Sequence[Windows]) -> Tensor:
+    """Return (R, W) the number of leads of each window before its error first exceeds 0.4 standard deviations.
+
+    A non-finite error exceeds it. Windows of all runs have one shape. Stops as soon as every window has been left, so that poor models cost little.
     """
-    state = loop.start(windows.context)
-    horizon = windows.truth.shape[1]
-    alive = torch.ones(len(windows.truth), dtype=torch.bool, device=loop.device)
-    total = 0
-    for first in range(0, horizon, _CHUNK):
-        truth = windows.truth[:, first : first + _CHUNK]
-        state, seen = advance(loop, state, truth.shape[1])
-        good = (seen - truth).square().mean(-1).sqrt() <= THRESHOLD
-        run = torch.cumprod(good.to(torch.int64), 1) * alive[:, None]
-        total += int(run.sum())
-        alive = run[:, -1].bool()
+    state = free.start(torch.stack([window.context for window in windows]))
+    truth = torch.stack([window.truth for window in windows])  # (R, W, H, D)
+    alive = torch.ones(truth.shape[:2], dtype=torch.bool, device=truth.device)
+    total = torch.zeros(truth.shape[:2], dtype=torch.int64, device=truth.device)
+    for first in range(0, truth.shape[2], _CHUNK):
+        wanted = truth[:, :, first : first + _CHUNK]
+        seen = torch.empty_like(wanted)
+        for lead in range(wanted.shape[2]):
+            state = free.step(state)
+            seen[:, :, lead] = free.observe(state)
+        good = (pairwise_sum((seen - wanted).square()) / wanted.shape[-1]).sqrt() <= _THRESHOLD
+        run = torch.cumprod(good.to(torch.int64), 2) * alive[..., None]
+        total += run.sum(2)
+        alive = run[..., -1].bool()
         if not bool(alive.any()):
             break
-    return total / len(windows.truth)
+    return total
+
+
+@torch.inference_mode()
+def valid_steps(loop: TorchLoop, windows: Windows) -> float:
+    """Return the mean over windows of the number of leads before the error first exceeds 0.4 standard deviations."""
+    return float(valid_windows(Alone(loop), [windows]).double().mean())

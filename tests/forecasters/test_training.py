@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from chaosbench.errors import ForecasterError
 from chaosbench.forecasters import _training
+from chaosbench.forecasters._lasting import lasting_steps
 from chaosbench.forecasters._torch_forecaster import TorchForecaster
 from chaosbench.forecasters._torch_loop import TorchLoop
 from chaosbench.forecasters._training import Recipe, Trainable, TrainingReport, train
@@ -160,6 +161,38 @@ def test_the_best_settled_weights_are_kept_and_a_tie_goes_to_the_later(monkeypat
     assert (report.best_update, report.valid_steps) == (70, 5.0)
 
 
+def test_among_settled_weights_those_win_whose_free_runs_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    windows = scripted(monkeypatch, [9.0, 1.0, 1.0, 1.0, 1.0, 5.0, 7.0, 6.0])  # at updates 60, 70, 80: 5, 7, 6
+    lasting = iter([0.0, 3.0, 5.0])  # asked in the order 7, 6, 5, each because more than the best found so far
+    monkeypatch.setattr(_training, "lasting_steps", lambda loop, windows: next(lasting))
+    report = finished(Scalar(), recipe(updates=80), windows=windows)
+    assert (report.best_update, report.valid_steps) == (60, 5.0)
+    assert next(lasting, None) is None
+
+
+def test_free_runs_are_not_asked_once_nothing_better_can_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    windows = scripted(monkeypatch, [9.0, 1.0, 1.0, 1.0, 1.0, 5.0, 7.0, 6.0])
+    lasting = iter([6.5])  # no more than 6 of the second can count
+    monkeypatch.setattr(_training, "lasting_steps", lambda loop, windows: next(lasting))
+    assert finished(Scalar(), recipe(updates=80), windows=windows).best_update == 70
+
+
+def test_where_no_free_run_goes_on_the_objective_alone_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    windows = scripted(monkeypatch, [9.0, 1.0, 1.0, 1.0, 1.0, 5.0, 7.0, 6.0])
+    monkeypatch.setattr(_training, "lasting_steps", lambda loop, windows: 0.0)
+    assert finished(Scalar(), recipe(updates=80), windows=windows).best_update == 70
+
+
+def test_a_window_counts_only_if_its_free_run_keeps_its_spread() -> None:
+    # truth and model alternate between 1 and -1: 20 valid leads, and the same spread of 1 for ever
+    sign = torch.tensor([(-1.0) ** lead for lead in range(1, 21)], dtype=torch.float64)[:, None]
+    windows = Windows(torch.tensor([[[1.0]], [[-1.0]]], dtype=torch.float64), torch.stack((sign, -sign)))
+    assert lasting_steps(Growth(torch.tensor([-1.0])), windows) == 20.0
+    # 1 - 0.98^20 = 0.33 < 0.4: all leads are valid, but 80 leads later the size has fallen to 0.98^80 = 0.2, below half of the true spread
+    assert valid_steps(Growth(torch.tensor([-0.98])), windows) == 20.0
+    assert lasting_steps(Growth(torch.tensor([-0.98])), windows) == 0.0
+
+
 def test_the_kept_weights_are_those_of_the_best_update(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[float] = []
 
@@ -175,22 +208,8 @@ def test_the_kept_weights_are_those_of_the_best_update(monkeypatch: pytest.Monke
 
 def test_patience_stops_after_that_many_evaluations_without_improvement(monkeypatch: pytest.MonkeyPatch) -> None:
     windows = scripted(monkeypatch, [3.0, 2.0, 1.0, 0.0])
-    report = finished(Scalar(), recipe(updates=80, schedule="plateau", patience=2), windows=windows)
+    report = finished(Scalar(), recipe(updates=80, patience=2), windows=windows)
     assert (report.stopped, report.updates, report.best_update) == ("patience", 30, 10)
-
-
-def test_the_plateau_schedule_halves_the_rate_when_nothing_improves(monkeypatch: pytest.MonkeyPatch) -> None:
-    windows = scripted(monkeypatch, [3.0, 2.0, 4.0, 4.0, 3.0, 3.0, 5.0, 5.0])
-    rates: list[float] = []
-    original = torch.optim.AdamW.step
-
-    def recorded(self: torch.optim.AdamW, closure: None = None) -> None:
-        rates.append(self.param_groups[0]["lr"])
-        original(self, closure)
-
-    monkeypatch.setattr(torch.optim.AdamW, "step", recorded)
-    finished(Scalar(), recipe(updates=80, schedule="plateau", warm_up=1), windows=windows)
-    assert rates[::10] == pytest.approx([0.1, 0.1, 0.05, 0.05, 0.05, 0.025, 0.0125, 0.0125])
 
 
 def test_a_spent_budget_stops_the_loop_and_is_reported() -> None:
@@ -231,10 +250,9 @@ def interrupting(after: int) -> Budget:
     return Budget(progress=progress)
 
 
-@pytest.mark.parametrize("after", [2, 5])  # in the middle of a row (update 15 of rows of 2), and at the end of one
-@pytest.mark.parametrize("schedule", ["cosine", "plateau"])
-def test_an_interrupted_training_goes_on_to_the_weights_of_an_undisturbed_one(tmp_path: Path, after: int, schedule: str) -> None:
-    settings = recipe(updates=60, noise=0.1, schedule=schedule, unrolled=3)
+@pytest.mark.parametrize("after", [2, 5, 7])  # in the middle of a row (update 15 of rows of 2), at the end of one, with settled weights kept
+def test_an_interrupted_training_goes_on_to_the_weights_of_an_undisturbed_one(tmp_path: Path, after: int) -> None:
+    settings = recipe(updates=60, noise=0.1, unrolled=3)
     windows = cut_windows(decays(), CPU)
     whole, model = Scalar(0.5), Scalar(0.5)
     expected = finished(whole, settings, windows=windows)
