@@ -69,7 +69,9 @@ def cell_key(job: Job) -> str:
     forecaster = {"name": who.name, "version": who.version, "source": who.source_sha256, "options": who.options, "device": job.device}
     mark = {"reference": True} if who.reference else {}
     task = planned_task(job.spec, job.suite).recipe()
-    return sha256_of({"forecaster": {**forecaster, **mark}, "task": task, "seed": job.seed, "metrics": job.suite.metrics, "scoring": SCORING})
+    return sha256_of(
+        {"forecaster": {**forecaster, **mark}, "task": task, "seed": job.seed, "metrics": job.suite.metrics_of(job.spec), "scoring": SCORING}
+    )
 
 
 def run_cell(job: Job, progress: Callable[[float, str], None] | None = None) -> Cell:
@@ -109,6 +111,7 @@ def _compute(job: Job, budget: Budget) -> Cell:
         "reason": reason,
         "metrics": entries,
         "windows_sha256": windows_sha256(arrays),
+        **({"track": job.spec.track} if job.spec.track else {}),
     }
     return Cell(entry, arrays, volatile)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from chaosbench.atlas import facts_of
+from chaosbench.blinding import changed_system
 from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.dynamics.reader import system
 from chaosbench.errors import TaskError
@@ -25,6 +26,7 @@ class Plan:
     """What a task means for its system; nothing is simulated yet.
 
     dt, period, lyapunov_time (NaN when refused: not positive, or a standard error above 10 %): time units of the system. horizon: samples.
+    definition: of blind tasks with changed parameters.
     """
 
     spec: TaskSpec
@@ -55,7 +57,10 @@ class Plan:
 def plan(spec: TaskSpec, suite: Suite, progress: Progress | None = None) -> Plan:
     """Return the task with its sampling interval and units of time; a system without measured facts is measured now."""
     definition = system(spec.system, dict(spec.parameters))
-    facts = facts_of(definition, progress=progress)
+    if spec.blind:
+        definition, facts = changed_system(definition, suite.seed, progress)
+    else:
+        facts = facts_of(definition, progress=progress)
     spectrum, errors = (
         tuple(float(x) for x in np.ravel(numbers)) for numbers in (facts.lyapunov_spectrum.value, facts.lyapunov_spectrum.standard_error)
     )

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ SCHEMA = 1
 _KEYS = ("schema", "identity", "cells", "environment", "volatile", "sha256")
 _IDENTITY = ("forecaster", "version", "source_sha256", "options", "suite", "suite_sha256", "scoring")
 _MAY_HAVE = ("reference",)  # of the identity: true where the answers were made with the truth, absent everywhere else
+_CELL_MAY_HAVE = ("track",)  # absent where the suite has no tracks
 _CELL = ("task", "system", "system_identity", "time_unit", "seed", "status", "reason", "metrics", "windows_sha256")
 _METRIC = ("value", "interval", "n", "n_failed", "n_censored", "floor")
 
@@ -94,6 +95,27 @@ def write_record(record: Record, folder: Path) -> Path:
     return path
 
 
+def joined(records: Sequence[Record], tasks: Sequence[str]) -> Record:
+    """Return one record of the cells of `records`, parts of one forecaster's work on one suite; of equal cells the later part's is taken.
+
+    tasks: all of the suite, in its order, which with the seeds decides the order of the cells. Raises RecordError for parts of different work.
+    """
+    last = records[-1]
+    for record in records:
+        odd = [key for key in last.identity if record.identity.get(key) != last.identity[key]]
+        if odd:
+            raise RecordError(f"{record.label}: parts of different {odd[0]}: {record.identity.get(odd[0])!r} and {last.identity[odd[0]]!r}")
+    cells = {(tasks.index(cell["task"]), cell["seed"]): cell for record in records for cell in record.cells}
+    volatile: dict[str, Any] = {"seconds": sum(record.volatile.get("seconds", 0.0) for record in records), "cells": {}}
+    windows: dict[str, Windows] = {}
+    for record in records:
+        volatile["cells"] |= record.volatile.get("cells", {})
+        windows |= record.windows
+    ordered = tuple(cells[place] for place in sorted(cells))
+    kept = {cell["windows_sha256"] for cell in ordered}
+    return Record(last.identity, ordered, last.environment, volatile, {sha: arrays for sha, arrays in windows.items() if sha in kept})
+
+
 def read_record(path: Path, *, windows: bool = True) -> Record:
     """Return the record at `path`, verified: schema, hash, and (with `windows`) the per-window files beside it.
 
@@ -110,7 +132,7 @@ def read_record(path: Path, *, windows: bool = True) -> Record:
     if data["identity"].get("reference", True) is not True:
         raise RecordError(f"{path}: identity: reference = {data['identity']['reference']!r}: can only be true; evaluate again")
     for index, cell in enumerate(data["cells"]):
-        _exactly(cell, _CELL, f"{path}: cells[{index}]")
+        _exactly(cell, _CELL, f"{path}: cells[{index}]", _CELL_MAY_HAVE)
         for label, entry in cell["metrics"].items():
             _exactly(entry, _METRIC, f"{path}: cells[{index}].metrics[{label!r}]")
     record = Record(data["identity"], tuple(data["cells"]), data["environment"], data["volatile"])

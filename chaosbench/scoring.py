@@ -62,7 +62,7 @@ def score(answers: Answers, prepared: Prepared) -> tuple[dict[str, Any], dict[st
 def _picture(answer: Checked, prepared: Prepared) -> dict[str, np.ndarray]:
     """Return the first window's first component over time in the task's unit: what a page draws."""
     truth = prepared.truth_windows()
-    time = np.arange(1, truth.shape[1] + 1) * prepared.plan.dt / unit_of_time(prepared.scales)
+    time = np.arange(1, truth.shape[1] + 1) * prepared.scales.dt / unit_of_time(prepared.scales)
     return {"picture_time": time, "picture_truth": truth[0, :, 0], "picture_forecast": answer.values[0, 0, :, 0]}
 
 
