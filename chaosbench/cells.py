@@ -20,18 +20,22 @@ from chaosbench.forecasters.base import Budget, Forecaster, Training
 from chaosbench.identity import canonical_json, sha256_of
 from chaosbench.plans import Plan, plan
 from chaosbench.records import Windows, read_windows, windows_sha256, write_windows
-from chaosbench.scoring import Answers, score
+from chaosbench.scoring import Answers, score, to_arrays
 from chaosbench.suites import Suite, TaskSpec
 from chaosbench.tasks import Prepared, prepare
 
 PASSING = ("timeout", "crash", "not_installed")  # outcomes that another deadline, machine or installation may change: never kept
 SCORING = "2"  # part of every cell's key and every record: raise it when any score could change
+ANSWERS = "answers"  # folder of kept answers, in a cache and beside the records of a round
 _REMEMBERED = 32
 
 
 @dataclass(frozen=True)
 class Job:
-    """What decides a cell's numbers, and where finished cells are kept (`cache`, or None)."""
+    """What decides a cell's numbers, and where finished cells are kept (`cache`, or None).
+
+    commitment: of a sealed round, whose answers are written to the cache's folder of answers before the truth is made; None elsewhere.
+    """
 
     entrant: Entrant
     suite: Suite
@@ -39,6 +43,7 @@ class Job:
     seed: int
     device: str
     cache: Path | None
+    commitment: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ def cell_key(job: Job) -> str:
     """Return the identity of a cell: forecaster's source and options, task with system and facts, seed, metrics, device, scoring."""
     who = job.entrant
     forecaster = {"name": who.name, "version": who.version, "source": who.source_sha256, "options": who.options, "device": job.device}
-    mark = {"reference": True} if who.reference else {}
+    mark = ({"reference": True} if who.reference else {}) | ({"commitment": job.commitment} if job.commitment else {})
     task = planned_task(job.spec, job.suite).recipe()
     return sha256_of(
         {"forecaster": {**forecaster, **mark}, "task": task, "seed": job.seed, "metrics": job.suite.metrics_of(job.spec), "scoring": SCORING}
@@ -99,11 +104,14 @@ def _compute(job: Job, budget: Budget) -> Cell:
     answers = job.entrant.missing or answer(job, prepared, budget, volatile)
     if isinstance(answers, Failure):
         answers = Answers(answers, answers, answers)
+    sealed = {}
+    if job.commitment and job.cache is not None:
+        sealed["answers_sha256"] = write_windows(to_arrays(answers), job.cache, ANSWERS)
     entries, arrays, reasons = score(answers, prepared)
     status, reason, volatile["traceback"] = _outcome(answers, reasons)
     entry = {
         "task": job.spec.label,
-        "system": prepared.plan.definition.name,
+        "system": job.spec.label if job.commitment and job.spec.blind else prepared.plan.definition.name,
         "system_identity": prepared.plan.definition.identity,
         "time_unit": prepared.plan.time_unit,
         "seed": job.seed,
@@ -112,6 +120,7 @@ def _compute(job: Job, budget: Budget) -> Cell:
         "metrics": entries,
         "windows_sha256": windows_sha256(arrays),
         **({"track": job.spec.track} if job.spec.track else {}),
+        **sealed,
     }
     return Cell(entry, arrays, volatile)
 
@@ -219,6 +228,8 @@ def _read(job: Job) -> Cell | None:
         data = json.loads(_place(job, job.cache).read_text(encoding="utf-8"))
         if sha256_of({"entry": data["entry"], "volatile": data["volatile"]}) != data["sha256"]:
             return None
+        if job.commitment:
+            read_windows(data["entry"]["answers_sha256"], job.cache, ANSWERS)
         return Cell(data["entry"], read_windows(data["entry"]["windows_sha256"], job.cache), data["volatile"], reused=True)
     except (OSError, ValueError, KeyError, TypeError, RecordError):
         return None

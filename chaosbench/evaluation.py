@@ -34,6 +34,7 @@ def evaluate(
     options: Mapping[str, Any] = {},
     tasks: Sequence[str] | None = None,
     shard: tuple[int, int] = (1, 1),
+    commitment: str | None = None,
 ) -> Record:
     """Return the record of `forecaster` on every task of `suite`, once for each seed.
 
@@ -46,7 +47,7 @@ def evaluate(
     cache: folder of finished cells; a cell found there whole, with the same forecaster source, options, task, metrics and device, is not run again.
     progress: called with (fraction done, sentence) after each cell and, without an executor, by trainings that take long.
     tasks: only these of the suite. shard: (i, n), only every n-th cell from the i-th on, for jobs that share the work; `records.joined` puts the
-    parts together.
+    parts together. commitment: of the sealed round that `suite` belongs to; answers are then kept in the cache, which is needed.
 
     Returns
     -------
@@ -63,9 +64,12 @@ def evaluate(
     index, count = shard
     if not 1 <= index <= count:
         raise TaskError(f"shard = {index}/{count}: give i/n with i from 1 to n")
+    if commitment is not None and cache is None:
+        raise TaskError("commitment: the answers of a sealed round are kept in the cache; give a folder as cache")
     who = entrant(forecaster, options)
+    folder = None if cache is None else Path(cache)
     chosen = suite.tasks if tasks is None else [suite.task(label) for label in tasks]
-    jobs = [Job(who, suite, spec, int(seed), device, None if cache is None else Path(cache)) for spec in chosen for seed in seeds][index - 1 :: count]
+    jobs = [Job(who, suite, spec, int(seed), device, folder, commitment) for spec in chosen for seed in seeds][index - 1 :: count]
     started = time.perf_counter()
     cells: dict[int, Cell] = {}
     for place, cell in _finished(jobs, executor, progress):
@@ -84,6 +88,7 @@ def evaluate(
             "suite_sha256": suite.sha256,
             "scoring": SCORING,
             **({"reference": True} if who.reference else {}),
+            **({"commitment": commitment} if commitment else {}),
         },
         cells=tuple(cell.entry for cell in ordered),
         environment=_environment(device),

@@ -5,15 +5,17 @@ from typing import Annotated, Any
 
 import typer
 
+from chaosbench.cli import rounds
 from chaosbench.cli.output import echo_json, echo_table
 from chaosbench.errors import RecordError, nearest
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to `app`."""
-    group = typer.Typer(help="Compare records: a page, or a table.", no_args_is_help=True)
+    group = typer.Typer(help="Compare records: a page, or a table; sealed rounds.", no_args_is_help=True)
     group.command()(build)
     group.command()(show)
+    rounds.register(group)
     app.add_typer(group, name="leaderboard")
 
 
