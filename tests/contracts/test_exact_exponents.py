@@ -68,6 +68,14 @@ def curvature_of_the_well() -> float:
     return mean(lambda x: 1 - 3 * x**2, lambda x: x**4 / 4 - x**2 / 2, 0.5, -4.0, 4.0)
 
 
+@pytest.mark.parametrize(("noise", "second", "fourth"), [(0.5, 0.852136, 0.977136), (0.7, 0.832233, 1.077233)])
+def test_the_moments_of_the_double_well_by_quadrature(noise: float, second: float, fourth: float) -> None:
+    """By the other program; and exactly <x^2> - <x^4> + s^2/2 = 0."""
+    found = [mean(lambda x, power=power: x**power, lambda x: x**4 / 4 - x**2 / 2, noise, -4.0, 4.0) for power in (2, 4)]
+    assert found == pytest.approx([second, fourth], abs=1e-6)
+    assert found[0] - found[1] + noise**2 / 2 == pytest.approx(0.0, abs=1e-10)
+
+
 def curvature_of_the_circulation() -> float:
     """<-1 - mu (1 - y)^2 + 2 mu y (1 - y)> for the rate F - y - mu (y - 2 y^2 + y^3), F = 1.1, mu = 6.2, s = 0.3."""
     force, mu = 1.1, 6.2

@@ -65,8 +65,8 @@ SHIPPED = [
 MEASURED = [
     Row("zaslavskii", (3.6843, -6.6843), 0.004, parameters={"eps": 0.1, "nu": 400.0}, target=0.002),
     Row("standard", (1.2760, -1.2760), 0.005, parameters={"K": 7.0}, target=0.002),
-    Row("forced_pendulum", (0.102,), parameters={"f": 1.15}, target=0.002),
-    Row("duffing", (0.117,), parameters={"gamma": 0.3}, target=0.002),
+    Row("forced_pendulum", (0.102, 0.0, -0.602), parameters={"f": 1.15}, target=0.002),
+    Row("duffing", (0.117, 0.0, -0.367), parameters={"gamma": 0.3}, target=0.002),
     Row("coupled_logistic", (0.372,), 0.01, (77.0, 0.5), 44, {"a": 2.0, "eps": 0.4, "N": 100}, target=0.001, entropy=(9.1, 0.15)),
     Row("mackey_glass", (0.0, -0.0083, -0.0301), 1e-4, parameters={"tau": 16.0}, columns=3, cycle=True),
     Row("mackey_glass", (0.0018,), 0.00015, parameters={"tau": 16.5}, columns=3, target=0.0001),

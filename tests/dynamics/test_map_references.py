@@ -36,6 +36,18 @@ def test_beside_the_chaos_of_the_ikeda_map_is_a_sink_that_contracts_by_u(start: 
     assert np.log(np.abs(eigenvalues)) == pytest.approx([np.log(0.9)] * 2, abs=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("name", "parameters"), [("beta_transformation", {"beta": 2.0}), ("tent", {"mu": 1.0}), ("baker", {"alpha": 0.5, "r_a": 0.5, "r_b": 0.5})]
+)
+def test_doubling_in_binary_runs_out_of_digits(name: str, parameters: dict[str, float]) -> None:
+    """Every start is a fraction over 2^54 at most, so that 54 steps shift all of it away: why these files have other defaults."""
+    compiled = compile_system(system(name, parameters))
+    states = np.random.default_rng(0).uniform(size=(1000, compiled.dimension))
+    for _ in range(55):
+        states = compiled.value(states)
+    assert not states[:, 0].any()
+
+
 def turns_and_exponents(omega: np.ndarray, strength: float) -> tuple[np.ndarray, np.ndarray]:
     """The winding numbers and exponents of the circle map over 20 000 steps."""
     compiled = compile_system(system("circle"))

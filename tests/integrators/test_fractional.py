@@ -84,6 +84,21 @@ def test_a_refined_path_is_the_same_path() -> None:
     assert coarse.states == pytest.approx(fine.states, abs=1e-14)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("hurst", "order"), [(0.3, 0.8), (0.7, 1.0)])
+def test_euler_with_fractional_noise_has_order_h_and_a_half_up_to_one(hurst: float, order: float) -> None:
+    """The noise between grid points is missed by h^(H + 1/2), the bend of the drift by h; against the finest step on the same path."""
+    system = driven(hurst)
+    method, start = type(choose(system).integrator), InitialState(np.zeros((1000, 1)))
+
+    def end(level: int) -> np.ndarray:
+        return method(step=2.0**-level, refinement=12 - level).solve(system, start, np.array([0.0, 1.0]), seed=3).states[:, -1, 0]
+
+    exact, levels = end(12), (8, 7, 6, 5, 4)
+    errors = [np.sqrt(np.mean((end(level) - exact) ** 2)) for level in levels]
+    assert np.polyfit([-level for level in levels], np.log2(errors), 1)[0] == pytest.approx(order, abs=0.2)
+
+
 def test_what_cannot_be_done_is_refused_with_the_reason() -> None:
     system = driven()
     method, start = choose(system).integrator, InitialState(np.zeros((1, 1)))
