@@ -209,6 +209,27 @@ def test_a_kepler_orbit_closes_and_a_perturbed_one_turns_as_calculated() -> None
     assert np.diff(angles) == pytest.approx(2 * np.pi / np.sqrt(1 + 0.1 / momentum**2), abs=4e-4)  # a sample is 1e-4 of time
 
 
+def test_particles_between_walls_ring_as_fourier_modes_of_the_lattice() -> None:
+    """w^2 = V + 2 C (1 - cos(k pi/(N + 1)))."""
+    compiled = compile_system(system("frenkel_kontorova"))
+    modes = 1.0 + 0.5 * (1 - np.cos(np.pi * np.arange(1, 17) / 17))
+    assert frequencies(compiled, np.zeros(32)) ** 2 == pytest.approx(modes, rel=1e-9)
+
+
+def test_a_breather_of_the_sine_gordon_equation_lives_on_a_chain_that_is_fine_enough() -> None:
+    """u = 4 atan(k/w sin(w t)/cosh(k x)), k^2 = 1 - w^2, w = 0.6, over three periods; springs 1/a^2 leave an error of order a^2."""
+    w, k, errors = 0.6, 0.8, []
+    times = np.linspace(0.0, 6 * np.pi / w, 25)
+    for spacing in (0.2, 0.1, 0.05):
+        count = round(32 / spacing) - 1
+        x = (np.arange(count) - (count - 1) / 2) * spacing
+        chain = compile_system(system("frenkel_kontorova", {"N": count, "C": spacing**-2}))
+        states = solved("yoshida4", chain, np.concatenate([np.zeros(count), 4 * k / np.cosh(k * x)]), times, step=0.01)
+        errors.append(np.abs(states[:, :count] - 4 * np.arctan(k / w * np.sin(w * times)[:, None] / np.cosh(k * x))).max())
+    assert errors[-1] < 0.015
+    assert np.log2(np.divide(errors[:-1], errors[1:])) == pytest.approx([2.0, 2.0], abs=0.1)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("angle", "reference", "tolerance"), [(np.pi / 2, 0.293, 0.005), (2.0, 0.435, 0.007), (3.0, 0.321, 0.005)])
 def test_exponents_of_the_double_pendulum_at_the_energy_of_release_at_rest(angle: float, reference: float, tolerance: float) -> None:
