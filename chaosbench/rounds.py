@@ -22,7 +22,7 @@ from chaosbench.randomness import generator
 from chaosbench.suites import Suite, TaskSpec, read_suite
 
 SCHEMA = 1
-PUBLIC, SECRET = "round.toml", "secret.json"
+PUBLIC, SECRET, COPY = "round.toml", "secret.json", "suite.toml"
 _KEYS = {"schema": int, "name": str, "suite": str, "suite_sha256": str, "tracks": list, "commitment": str}
 _BITS = 128
 
@@ -42,9 +42,10 @@ class Secret:
 
 @dataclass(frozen=True)
 class Round:
-    """A round as `round.toml` describes it. revealed: the secret, once the round is closed."""
+    """A round as `round.toml` describes it. origin: name of the suite, or of its file in the round's folder. revealed: the secret, once closed."""
 
     name: str
+    origin: str
     suite: Suite
     tracks: tuple[str, ...]
     commitment: str
@@ -73,8 +74,8 @@ def _ordered(tasks: Sequence[TaskSpec], named: Mapping[str, TaskSpec]) -> tuple[
     return (*(task for task in tasks if not task.blind), *named.values())
 
 
-def open_round(folder: Path, suite: str, tracks: Sequence[str] = ()) -> Round:
-    """Make a round of a catalogue suite in `folder`: a public file with a commitment, and the secret beside it. Returns it.
+def open_round(folder: Path, suite: str | Path, tracks: Sequence[str] = ()) -> Round:
+    """Make a round of `suite` in `folder`: a public file with a commitment, the secret beside it, and a copy of a suite that is a file. Returns it.
 
     Raises TaskError when the folder holds a round already or the suite has no such track.
     """
@@ -83,11 +84,15 @@ def open_round(folder: Path, suite: str, tracks: Sequence[str] = ()) -> Round:
     whole = read_suite(suite)
     whole.in_tracks(tracks)
     secret = Secret(secrets.token_hex(_BITS // 8), secrets.randbits(_BITS))
-    opened = Round(folder.resolve().name, whole, tuple(tracks), secret.commitment, None)
+    origin = str(suite)
+    if origin.endswith(".toml"):
+        write_whole(folder / COPY, Path(origin).read_bytes())
+        origin = COPY
+    opened = Round(folder.resolve().name, origin, whole, tuple(tracks), secret.commitment, None)
     write_whole(folder / SECRET, canonical_json({"salt": secret.salt, "seed": str(secret.seed)}) + "\n")
     (folder / SECRET).chmod(0o600)
     write_whole(folder / ".gitignore", f"{SECRET}\ncache/\n")
-    write_whole(folder / PUBLIC, _text(opened, suite))
+    write_whole(folder / PUBLIC, _text(opened))
     return opened
 
 
@@ -106,13 +111,13 @@ def read_round(folder: Path) -> Round:
         raise RecordError(
             f"{path}: {odd[0] if odd else 'schema'}: missing, unknown or of the wrong type; keys are {', '.join(_KEYS)}; schema {SCHEMA}"
         )
-    suite = read_suite(data["suite"])
+    suite = read_suite(folder / data["suite"] if data["suite"].endswith(".toml") else data["suite"])
     if suite.sha256 != data["suite_sha256"]:
         raise RecordError(
             f"{path}: suite {data['suite']!r} has the hash {suite.sha256} here, the round was opened with {data['suite_sha256']}; use that version"
         )
     secret = None if revealed is None else _secret(revealed, f"{path}: revealed")
-    return Round(data["name"], suite, tuple(data["tracks"]), data["commitment"], secret)
+    return Round(data["name"], data["suite"], suite, tuple(data["tracks"]), data["commitment"], secret)
 
 
 def read_secret(folder: Path) -> Secret:
@@ -134,7 +139,7 @@ def reveal(folder: Path) -> Round:
     found, secret = read_round(folder), read_secret(folder)
     found.sealed(secret)  # never reveal what was not committed to
     closed = replace(found, revealed=secret)
-    write_whole(folder / PUBLIC, _text(closed, found.suite.name))
+    write_whole(folder / PUBLIC, _text(closed))
     return closed
 
 
@@ -144,13 +149,13 @@ def _secret(data: Any, where: str) -> Secret:
     return Secret(str(data["salt"]), int(data["seed"]))
 
 
-def _text(found: Round, suite: str) -> str:
+def _text(found: Round) -> str:
     tracks = ", ".join(json.dumps(track) for track in found.tracks)
     lines = [
         "# A sealed round: data come from a secret seed, which the commitment binds and the closing of the round reveals.",
         f"schema = {SCHEMA}",
         f"name = {json.dumps(found.name)}",
-        f"suite = {json.dumps(suite)}",
+        f"suite = {json.dumps(found.origin)}",
         f"suite_sha256 = {json.dumps(found.suite.sha256)}",
         f"tracks = [{tracks}]  # all when empty",
         f"commitment = {json.dumps(found.commitment)}  # SHA-256 of salt:seed",

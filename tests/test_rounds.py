@@ -89,7 +89,7 @@ def test_blind_tasks_lose_their_names_and_their_order() -> None:
     orders = set()
     for seed in range(20):
         secret = Secret("00", seed)
-        sealed = Round("r", suite, (), secret.commitment, None).sealed(secret)
+        sealed = Round("r", "toy", suite, (), secret.commitment, None).sealed(secret)
         assert [task.label for task in sealed.tasks] == ["henon/clean", "blind/00", "blind/01", "blind/02", "blind/03"]
         assert {task.system for task in sealed.tasks[1:]} == {"henon", "logistic", "ikeda", "lozi"}
         orders.add(tuple(task.system for task in sealed.tasks[1:]))
@@ -220,7 +220,7 @@ def test_failures_are_kept_as_failures() -> None:
 
 
 def test_the_hash_of_a_sealed_suite_depends_on_the_seed(tmp_path: Path) -> None:
-    suites = [Round("r", SUITE, (), Secret("0", seed).commitment, None).sealed(Secret("0", seed)) for seed in (1, 2)]
+    suites = [Round("r", "toy", SUITE, (), Secret("0", seed).commitment, None).sealed(Secret("0", seed)) for seed in (1, 2)]
     assert suites[0].sha256 == sha256_of(suites[0].to_data()) != suites[1].sha256
 
 

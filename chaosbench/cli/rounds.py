@@ -21,7 +21,7 @@ def register(group: typer.Typer) -> None:
 
 def open_(
     folder: Folder,
-    suite: Annotated[str, typer.Option(metavar="SUITE", help="Suite of the package.")] = "v1",
+    suite: Annotated[str, typer.Option(metavar="SUITE", help="Suite name or path of a .toml file.")] = "v1",
     track: Annotated[str, typer.Option(metavar="LIST", help="Comma-separated tracks of the suite; default all.")] = "",
     json: Json = False,
 ) -> None:
@@ -47,8 +47,8 @@ def enter(
 ) -> None:
     """Run entrants on the sealed suite.
 
-    Records and answers go to ROUND/records. Only who holds the secret can. Answers are written and hashed before the truth is made. Exit code 3: finished with failed cells. Interrupted, the
-    same command continues.
+    Records and answers go to ROUND/records. Only who holds the secret can. Answers are written and hashed before the truth is made. Exit code 3:
+    finished with failed cells. Interrupted, the same command continues.
     """
     import shutil
 
