@@ -28,7 +28,8 @@ class TaskSpec:
     noise: standard deviation of what is added to all that a forecaster sees (training, validation, contexts), in standard deviations of each
     component; truth stays clean. blind: the system cannot be recognised, see `blinding`. track: under which conditions, a name for tables.
     metrics: in place of the suite's; empty for those. training_parameters: changed parameters of the training and validation data, one trajectory of
-    equal length for each; the test is at `parameters`. zero_shot: every window is forecast by a forecaster fitted to its context alone.
+    equal length for each; the test is at `parameters`. start: a state near which test trajectories begin, to reach another attractor than the
+    training data's, whose units of time stay. zero_shot: every window is forecast by a forecaster fitted to its context alone.
     """
 
     system: str
@@ -50,6 +51,7 @@ class TaskSpec:
     track: str = ""
     metrics: tuple[str, ...] = ()
     training_parameters: tuple[tuple[tuple[str, float], ...], ...] = ()
+    start: tuple[float, ...] = ()
     zero_shot: bool = False
 
     def __post_init__(self) -> None:
@@ -65,8 +67,8 @@ class TaskSpec:
                 raise TaskError(f"{where}: {key} = {number!r}: must be a positive number")
         if not 0 <= self.noise < float("inf"):
             raise TaskError(f"{where}: noise = {self.noise!r}: must be a number of at least 0, in standard deviations of each component")
-        if self.blind and (self.view or self.parameters or self.training_parameters):
-            raise TaskError(f"{where}: blind tasks choose parameters and mix components themselves; remove view and parameters")
+        if self.blind and (self.view or self.parameters or self.training_parameters or self.start):
+            raise TaskError(f"{where}: blind tasks choose parameters and mix components themselves; remove view, parameters and start")
         if self.zero_shot and (self.climate_runs or self.training_parameters):
             raise TaskError(f"{where}: zero_shot has no training data, so no free runs either; set climate_runs = 0 and no training_parameters")
         if self.training_parameters and self.training_trajectories != 1:
@@ -90,7 +92,13 @@ class TaskSpec:
         data = {field.name: getattr(self, field.name) for field in fields(self)}
         kept = {key: value for key, value in data.items() if value != _DEFAULTS.get(key, MISSING)}
         sets = [dict(values) for values in self.training_parameters]
-        plain = {"parameters": dict(self.parameters), "training_parameters": sets, "view": list(self.view), "metrics": list(self.metrics)}
+        plain = {
+            "parameters": dict(self.parameters),
+            "training_parameters": sets,
+            "view": list(self.view),
+            "metrics": list(self.metrics),
+            "start": list(self.start),
+        }
         return kept | {key: value for key, value in plain.items() if value}
 
 
@@ -239,6 +247,8 @@ def _task_from_data(data: Any, where: str) -> TaskSpec:
     for key in ("view", "metrics"):
         if key in values:
             values[key] = tuple(_texts(values[key], f"{where}.{key}"))
+    if "start" in values:
+        values["start"] = tuple(value for _, value in _numbers({f"[{place}]": x for place, x in enumerate(values["start"])}, f"{where}.start"))
     for key in ("horizon", "dt", "samples_per_period", "noise"):
         if key in values:
             values[key] = float(values[key])

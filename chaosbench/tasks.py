@@ -190,7 +190,8 @@ def _training_data(planned: Plan, purpose: str, samples: int, trajectories: int,
     """Return (n, T, D): `samples` over `trajectories`, or over one trajectory at each of the task's training parameters."""
     spec = planned.spec
     if not spec.training_parameters:
-        return observe(planned, purpose, trajectories, samples // trajectories, cache=cache)[0]
+        source = replace(planned, definition=system(spec.system, dict(spec.parameters))) if spec.start else planned
+        return observe(source, purpose, trajectories, samples // trajectories, cache=cache)[0]
     each = samples // len(spec.training_parameters)
     plans = [replace(planned, definition=system(spec.system, dict(values))) for values in spec.training_parameters]
     return np.concatenate([observe(part, purpose, 1, each, cache=cache)[0] for part in plans])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from chaosbench import cells, plans
+from chaosbench.errors import TaskError
 from chaosbench.evaluation import evaluate
 from chaosbench.forecasters.base import Forecaster, Training
 from chaosbench.suites import Suite, TaskSpec
@@ -123,3 +124,15 @@ def test_a_forecaster_that_learns_does_so_from_its_context() -> None:
     (cell,) = evaluate("ngrc", suite(spec)).cells
     assert cell["status"] == "ok"
     assert cell["metrics"]["valid_prediction_time"]["value"] == pytest.approx(8 * 0.41922, rel=1e-3)  # to the end: 3 / 0.41922 = 7.2 iterations
+
+
+def test_the_test_may_lie_in_another_basin_than_the_training() -> None:
+    """The system has two mirror images of one attractor: z > 0 and z < 0 (its symmetry turns y and z over)."""
+    shared = {"training_samples": 600, "context": 5, "horizon": 2.0, "windows": 6, "climate_runs": 0, "samples_per_period": 30.0}
+    spec = TaskSpec("lu_chen_cheng", **shared, start=(-5.5, -2.5, -10.0))  # type: ignore[arg-type]
+    prepared = prepare(spec, suite(spec))
+    back = [states * prepared.units.deviation + prepared.units.mean for states in (prepared.training.states[0], prepared.contexts)]
+    assert back[0][:, 2].min() > 0
+    assert back[1][:, :, 2].max() < 0
+    with pytest.raises(TaskError, match=r"start = \[1\.0\]: the system's initial states have 3 components"):
+        prepare(replace(spec, start=(1.0,)), suite(spec))

@@ -117,3 +117,13 @@ def test_a_shifted_task_is_trained_at_some_parameters_and_tested_at_another(tmp_
 def test_a_broken_rule_of_shifts_names_key_and_fix(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(TaskError, match=message):
         read(tmp_path, HEAD + DEFAULTS + text)
+
+
+def test_a_track_of_another_basin_starts_its_tests_elsewhere(tmp_path: Path) -> None:
+    suite = read(
+        tmp_path, HEAD + DEFAULTS + '[[track]]\nname = "b"\nbasin = true\n' + '[[task]]\nsystem = "lorenz63"\nbasin = [1, 2.5, -3]\n' + TASKS
+    )
+    assert [(task.label, task.start) for task in suite.tasks] == [("lorenz63/b", (1.0, 2.5, -3.0))]
+    assert suite_from_data(suite.to_data()) == suite
+    with pytest.raises(TaskError, match=r"start: \[1\] = 'x': must be of type int or float"):
+        read(tmp_path, HEAD + DEFAULTS + '[[task]]\nsystem = "lorenz63"\nstart = [1, "x", 3]\n')
