@@ -226,17 +226,9 @@ def _task_from_data(data: Any, where: str) -> TaskSpec:
         raise TaskError(f"{where}: {data!r} is not a table; write [[task]] and its keys below")
     number = (int, float)
     types: dict[str, Any] = {field.name: int for field in fields(TaskSpec)}
-    types |= {"noise": number, "blind": bool, "zero_shot": bool, "track": str, "training_parameters": list}
-    types |= {
-        "system": str,
-        "name": str,
-        "parameters": Mapping,
-        "view": list,
-        "metrics": list,
-        "horizon": number,
-        "dt": number,
-        "samples_per_period": number,
-    }
+    types |= dict.fromkeys(("view", "metrics", "start", "training_parameters"), list)
+    types |= dict.fromkeys(("horizon", "dt", "samples_per_period", "noise"), number)
+    types |= {"system": str, "name": str, "track": str, "parameters": Mapping, "blind": bool, "zero_shot": bool}
     _check_keys(data, types, set(_DEFAULTS), where)
     values = dict(data)
     if "parameters" in values:
