@@ -208,7 +208,8 @@ def test_flow_without_viscosity_keeps_energy_and_enstrophy_as_well_as_in_another
 def test_two_layers_repeat_the_published_run_of_another_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sum of q1**2 after three years of 7290 steps is 9.5614e-8 in the tests of pyqg, whose authors allow 10 % and reach 1 %.
 
-    Its scheme is repeated here: fluxes without dealiasing, steps of Adams and Bashforth, and a filter; units are the deformation radius and U1.
+    Its scheme is repeated here: fluxes without dealiasing, steps of Adams and Bashforth, a filter, and points in the middle of cells; units are the
+    deformation radius and U1. Where the points lie matters, because aliased products are not carried along by a shift: 9.5355e-8 with points on edges.
     """
     monkeypatch.setattr(field_build, "MARGIN", 1.0)  # as few modes as there
     data = definition_to_data(system("two_layer_quasi_geostrophic"))
@@ -220,7 +221,7 @@ def test_two_layers_repeat_the_published_run_of_another_model(monkeypatch: pytes
     values = {"L": length / radius, "beta": 1.5e-11 * radius**2 / speed, "drag": 5.787e-7 * radius / speed, "U1": 1.0, "nu": 0.0}
     ocean = compile_system(definition_from_data(data).with_parameters(values))
     assert isinstance(ocean, FieldSystem)
-    x, y = (2 * np.pi * 5 * place / values["L"] for place in grid(ocean))
+    x, y = (2 * np.pi * 5 * (place / values["L"] + 0.5 / 32) for place in grid(ocean))
     plan = ocean.plan()
     u = to_spectrum(plan, flat(ocean, radius / speed * (1e-6 * np.cos(x) + 1e-7 * np.cos(y)), 0 * x * y))
     across, along = 2 * np.pi * np.fft.fftfreq(32)[:, None], 2 * np.pi * np.fft.rfftfreq(32)
@@ -231,4 +232,4 @@ def test_two_layers_repeat_the_published_run_of_another_model(monkeypatch: pytes
         u = np.exp(-18.4 * beyond**4) * (u + step * (rate if before is None else 1.5 * rate - 0.5 * before))
         before = rate
     upper = to_states(plan, u)[0, : 32 * 32] * speed / radius
-    assert np.sum(upper**2) == pytest.approx(9.561430503712755e-08, rel=0.01)
+    assert np.sum(upper**2) == pytest.approx(9.561430503712755e-08, rel=1e-4)
