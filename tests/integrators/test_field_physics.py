@@ -209,7 +209,7 @@ def test_two_layers_repeat_the_published_run_of_another_model(monkeypatch: pytes
     """The sum of q1**2 after three years of 7290 steps is 9.5614e-8 in the tests of pyqg, whose authors allow 10 % and reach 1 %.
 
     Its scheme is repeated here: fluxes without dealiasing, steps of Adams and Bashforth, a filter, and points in the middle of cells; units are the
-    deformation radius and U1. Where the points lie matters, because aliased products are not carried along by a shift: 9.5355e-8 with points on edges.
+    deformation radius and U1. Where points lie matters, because aliased products are not carried along by a shift: 9.5355e-8 with points on edges.
     """
     monkeypatch.setattr(field_build, "MARGIN", 1.0)  # as few modes as there
     data = definition_to_data(system("two_layer_quasi_geostrophic"))
