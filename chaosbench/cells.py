@@ -130,8 +130,9 @@ def _answers(job: Job, prepared: Prepared, budget: Budget, volatile: dict[str, A
     if isinstance(fitted, Failure):
         return fitted
     started = time.perf_counter()
-    windows = _forecast(forecaster, prepared.contexts, problem.horizon, job.seed, prepared.limit, "forecast of the windows")
-    climate = _forecast(forecaster, prepared.climate_contexts, prepared.climate_length, job.seed, prepared.limit, "free run")
+    members = job.spec.samples if getattr(forecaster, "probabilistic", False) else 1
+    windows = _forecast(forecaster, prepared.contexts, problem.horizon, members, job.seed, prepared.limit, "forecast of the windows")
+    climate = _forecast(forecaster, prepared.climate_contexts, prepared.climate_length, 1, job.seed, prepared.limit, "free run")
     volatile["predict_seconds"] = time.perf_counter() - started
     count = attempt("n_parameters", lambda: int(forecaster.n_parameters))
     volatile["parameters"] = None if isinstance(count, Failure) else count
@@ -160,11 +161,11 @@ def _reference(job: Job, prepared: Prepared, _: Budget, volatile: dict[str, Any]
     return Answers(checked[0], checked[1], None)
 
 
-def _forecast(forecaster: Forecaster, contexts: np.ndarray, horizon: int, seed: int, limit: np.ndarray, what: str) -> Checked | Failure:
-    shape = (len(contexts), 1, horizon, contexts.shape[2])
+def _forecast(forecaster: Forecaster, contexts: np.ndarray, horizon: int, members: int, seed: int, limit: np.ndarray, what: str) -> Checked | Failure:
+    shape = (len(contexts), members, horizon, contexts.shape[2])
     if not len(contexts):
         return Checked(np.zeros(shape), np.zeros(0, dtype=np.int64), 0)
-    raw = attempt(what, lambda: forecaster.forecast(contexts.copy(), horizon, n_samples=1, seed=seed))
+    raw = attempt(what, lambda: forecaster.forecast(contexts.copy(), horizon, n_samples=members, seed=seed))
     return raw if isinstance(raw, Failure) else check(raw, shape, limit, what)
 
 

@@ -18,7 +18,7 @@ from chaosbench.forecasters.base import Problem, Training
 from chaosbench.geometry import Geometry
 from chaosbench.layout import Sites, sites_of
 from chaosbench.metrics.base import Answer, Scales
-from chaosbench.observations import observe
+from chaosbench.observations import conserved, observe
 from chaosbench.plans import Plan, plan
 from chaosbench.suites import Suite, TaskSpec, metric_from
 
@@ -85,7 +85,10 @@ class Prepared:
         return self._climate
 
     def floors(self) -> dict[str, tuple[float, float, float]]:
-        """Return {climate metric: (median, 10 %, 90 %)} over all ordered pairs of true free runs: what a perfect model would score."""
+        """Return {climate metric: (median, 10 %, 90 %)}, what a perfect model would score.
+
+        Over all ordered pairs of true free runs; over each with itself for a metric that compares a run with its own start.
+        """
         return self._floors
 
     def final_scales(self) -> Scales:
@@ -116,7 +119,7 @@ class Prepared:
             metric = metric_from(label)
             if metric.needs == "climate":
                 truth = self.truth_climate()
-                pairs = [(a, b) for a in range(len(truth)) for b in range(len(truth)) if a != b]
+                pairs = [(a, b) for a in range(len(truth)) for b in range(len(truth)) if (a == b) == metric.own_floor]
                 whole = np.array([truth.shape[1]])
                 scores = [metric.score(Answer(truth[b][None, None], whole), truth[a][None], self.scales)[0] for a, b in pairs]
                 middle, low, high = np.percentile(scores, [50, 10, 90])
@@ -152,7 +155,7 @@ def prepare(spec: TaskSpec, suite: Suite, progress: Progress | None = None, *, c
         contexts=contexts,
         climate_contexts=climate,
         problem=Problem(len(mean), planned.dt, spec.context, planned.horizon, each * spec.training_trajectories, geometry=geometry),
-        scales=Scales(planned.dt, planned.period, planned.lyapunov_time, np.array(planned.spectrum), np.ones(len(mean)), geometry=geometry),
+        scales=_scales(planned, mean, deviation, geometry),
         limit=np.maximum(LIMIT, LIMIT_OVER_TRAINING * np.abs(training).max(axis=(0, 1))),
         nearest=float(distances.min()),
         typical=float(np.median(distances)),
@@ -164,6 +167,20 @@ def prepare(spec: TaskSpec, suite: Suite, progress: Progress | None = None, *, c
     _check_metrics(prepared)
     report(1.0, f"{spec.label}: ready")
     return prepared
+
+
+def _scales(planned: Plan, mean: np.ndarray, deviation: np.ndarray, geometry: Geometry | None) -> Scales:
+    """Return what metrics may know, but for floors and trust."""
+    return Scales(
+        dt=planned.dt,
+        period=planned.period,
+        lyapunov_time=planned.lyapunov_time,
+        spectrum=np.array(planned.spectrum),
+        standard_deviation=np.ones(len(mean)),
+        geometry=geometry,
+        conserved=conserved(planned, mean, deviation),
+        samples=planned.spec.samples,
+    )
 
 
 def _statistics(states: np.ndarray, places: Sites | None) -> tuple[np.ndarray, np.ndarray]:
