@@ -26,7 +26,8 @@ class CompatDivergenceGmm(RunMetric):
     As published: `state_space_divergence` of GTF-shPLRNN, F. Hess et al., ICML (2023), arXiv:2306.04406, used above 5 components, there in single
     precision, in which densities vanish sooner. PhyxMamba and dysts use s2 = 1 in raw units, so that their values depend on the system's units.
     What is wrong with it: leaving out points with q = 0 leaves out where the run never goes, and s2 = 1 on data of deviation 1 sees almost
-    nothing: in Lorenz-63 the truth scores -0.001, Gaussian noise 0.03, a constant 0.6; with s2 = 0.02 they score 0.08, 1.2 and 70.
+    nothing: in Lorenz-63 the truth scores -0.001, Gaussian noise of the same covariance 0.03, a constant 0.6; with s2 = 0.02 they score 0.04 to
+    0.08, 1.2 and 70.
     """
 
     better: ClassVar[Literal["higher", "lower"]] = "lower"

@@ -20,8 +20,8 @@ class SpreadSkill(Metric):
     members both have the same expectation, which is where (m + 1) / m comes from. The score is |ln(spread / error)|, 10 at most; 10 for a single
     member, for members without any spread around an error, and for a window that failed at or before the lead.
     It says nothing of how large the error is: never read it without a score of the forecast.
-    Error: the error of one window is one draw, so a perfect ensemble does not score 0. The median over windows is 0.49 when a window holds one
-    independent error and an ensemble of many members, and falls as 1 over the square root of their number (0.15 for ten).
+    Error: the error of one window is one draw, so a perfect ensemble does not score 0. With many members the median over windows is 0.58 where a
+    window holds one independent error, 0.15 where it holds ten, and falls as 1 over the square root of their number.
     Unsupported: tasks that ask for one sample.
     Source: spread and error of an exchangeable ensemble, for example C. D. Roberts, M. Leutbecher, arXiv:2410.06162 (2024); the logarithm is this
     project's, so that too sure and too unsure count alike.

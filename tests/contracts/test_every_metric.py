@@ -5,6 +5,7 @@ import pytest
 
 from chaosbench.catalogue import load, names
 from chaosbench.dynamics.autonomous import AutonomousMap
+from chaosbench.errors import MetricError
 from chaosbench.geometry import Geometry
 from chaosbench.metrics.base import Answer, Metric, Scales
 
@@ -118,3 +119,12 @@ def test_censoring_marks_rows_only(metric: Metric) -> None:
     if truth is not None:
         scores = metric.score(answer, truth, SCALES)
         assert metric.censored(scores, truth, SCALES).shape == scores.shape
+
+
+def test_arrays_that_do_not_fit_together_are_misuse(metric: Metric) -> None:
+    answer, truth = _case(metric)
+    if truth is None:
+        pytest.skip("a map has no arrays")
+    for values in (answer.values[:, :, :-1], answer.values[..., :2], answer.values[:-1], answer.values[:, 0]):
+        with pytest.raises(MetricError, match=r"shape|samples of the run"):
+            metric.score(Answer(values, answer.failed_at[: len(values)]), truth, SCALES)
