@@ -22,8 +22,9 @@ class LogSpectrumDistance(RunMetric):
     truth's power (the fewest that do) count, all alike; each |ln| counts as 10 at most, so a run that settled on a constant scores 10. Mean over
     components. An amplitude wrong by a factor of 2 at all frequencies scores ln 4 = 1.39: unlike a distance of normalised spectra this one sees
     it. A wrong mean is not seen.
-    Error: n independent segments leave each power a relative error of about 1 / sqrt(n), so truth against independent truth scores about sqrt(2 /
-    n) and falls as 1 over the square root of the length; compare with the floor reported beside each value.
+    Error: the powers are averages over few segments, so truth against independent truth scores about 1 over the square root of the number of
+    segments that fit into the series side by side, and falls as 1 over the square root of its length; compare with the floor reported beside each
+    value.
     Source: P. D. Welch, IEEE Trans. Audio Electroacoust. 15, 70-73 (1967), doi:10.1109/TAU.1967.1161901; the distance is that of Y. Schiff et
     al., "DySLIM", ICML 2024, arXiv:2402.04467 (mean energy log ratio), here over frequencies and as a root mean square.
     """

@@ -2,6 +2,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy.stats import wasserstein_distance
 
 from chaosbench.errors import MetricError
 from chaosbench.metrics.base import Answer, Scales
@@ -19,6 +20,11 @@ def _score(run: np.ndarray, truth: np.ndarray, scales: Scales) -> float:
 def test_one_component_scores_the_mean_difference_of_the_sorted_values_in_standard_deviations() -> None:
     # sorted: 0 2 4 against 1 2 9: (1 + 0 + 5) / 3 = 2, in units of sigma = 2 it is 1
     assert _score(np.array([[9.0], [1.0], [2.0]]), np.array([[4.0], [0.0], [2.0]]), _scales([2.0])) == pytest.approx(1.0, rel=1e-14)
+
+
+def test_one_component_agrees_with_another_program() -> None:
+    run, truth = np.random.default_rng(4).normal(size=(2, 400))
+    assert _score(run[:, None], truth[:, None], _scales([1.0])) == pytest.approx(wasserstein_distance(run, truth), rel=1e-12)
 
 
 def test_a_shift_scores_its_mean_length_over_directions() -> None:
