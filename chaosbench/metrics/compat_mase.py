@@ -21,7 +21,8 @@ class CompatMase(Metric):
     component by itself and takes the first 10 steps above and the whole series below.
     What is wrong with it: with m = 1 the denominator is the sampling interval in disguise, so the same forecast sampled ten times as finely
     scores ten times as high, and a denominator from the test window makes quiet windows look hard.
-    Source: R. J. Hyndman, A. B. Koehler, Int. J. Forecast. 22, 679-688 (2006), who scale by the training data.
+    Source: R. J. Hyndman, A. B. Koehler, Int. J. Forecast. 22, 679-688 (2006), doi:10.1016/j.ijforecast.2006.03.001, who scale by the training
+    data.
     """
 
     needs: ClassVar[Literal["windows", "climate", "map"]] = "windows"

@@ -15,9 +15,8 @@ class CompatSmape200(Metric):
 
     Method: on standardised values, over all samples up to the argument's lead in Lyapunov times (default: the whole window). Samples at and after
     a failure count 200, where published code gives NaN; 0 / 0 counts 0.
-    As published: `smape` of dysts before 2025-04-23 (commit 4b4d9de), W. Gilpin (2021), arXiv:2110.05266, and W. Gilpin (2023),
-    doi:10.1103/PhysRevResearch.5.043252; PhyxMamba (`util/metrics_utils.py`), there as sMAPE@1, 4 and 10 Lyapunov times. They apply it to values
-    of whatever scale the data have.
+    As published: `smape` of dysts before 2025-04-23 (commit 4b4d9de), W. Gilpin (2021), arXiv:2110.05266, and W. Gilpin (2023), arXiv:2303.08011;
+    PhyxMamba (`util/metrics_utils.py`), there as sMAPE@1, 4 and 10 Lyapunov times. They apply it to values of whatever scale the data have.
     What is wrong with it: it is not invariant to a shift. Two unrelated orbits of Lorenz-63 score about 144 when standardised and 11 after 10 is
     added to both. Values near 0 count most, and the scale differs from that of later versions of the same library.
     """

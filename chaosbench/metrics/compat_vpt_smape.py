@@ -19,7 +19,7 @@ class CompatVptSmape(Metric):
     refused). A window that never exceeds it is censored at its end. Samples at and after a failure count 200; published code gives NaN there,
     which never exceeds.
     As published: `vpt_smape` of PhyxMamba, which divides the number of samples by 30 points a Lyapunov time and stops at 10; W. Gilpin (2023),
-    doi:10.1103/PhysRevResearch.5.043252; Y. Zhang, W. Gilpin, ICLR 2025.
+    arXiv:2303.08011; Y. Zhang, W. Gilpin, ICLR 2025, arXiv:2409.15771.
     What is wrong with it: the mean from the start forgives a late error the longer the forecast was good before, so scores exceed the time to a
     threshold of the instantaneous error by about a third (standardised Lorenz-63 with an error of length 1e-3 in the start: 7.4 against 5.5
     Lyapunov times at NRMSE 0.4, medians of 800), and the percentage depends on where zero lies. With sMAPE on the scale 0 to 100 the same
@@ -30,7 +30,7 @@ class CompatVptSmape(Metric):
     better: ClassVar[Literal["higher", "lower"]] = "higher"
     unit: ClassVar[str] = "Lyapunov times"
     failed_value: ClassVar[float] = 0.0
-    source: ClassVar[str] = "W. Gilpin, Phys. Rev. Research 5, 043252 (2023), doi:10.1103/PhysRevResearch.5.043252"
+    source: ClassVar[str] = "W. Gilpin, Phys. Rev. Research (2023), arXiv:2303.08011"
     family: ClassVar[Literal["native", "compat"]] = "compat"
 
     def __init__(self, argument: float | None = None) -> None:
