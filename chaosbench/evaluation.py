@@ -32,6 +32,9 @@ def evaluate(
     cache: str | Path | None = None,
     progress: Progress | None = None,
     options: Mapping[str, Any] = {},
+    tasks: Sequence[str] | None = None,
+    shard: tuple[int, int] = (1, 1),
+    commitment: str | None = None,
 ) -> Record:
     """Return the record of `forecaster` on every task of `suite`, once for each seed.
 
@@ -43,11 +46,13 @@ def evaluate(
     device: passed to the forecaster. executor: any concurrent.futures.Executor; None runs the cells here, one after the other.
     cache: folder of finished cells; a cell found there whole, with the same forecaster source, options, task, metrics and device, is not run again.
     progress: called with (fraction done, sentence) after each cell and, without an executor, by trainings that take long.
+    tasks: only these of the suite. shard: (i, n), only every n-th cell from the i-th on, for jobs that share the work; `records.joined` puts the
+    parts together. commitment: of the sealed round that `suite` belongs to; answers are then kept in the cache, which is needed.
 
     Returns
     -------
-    Record: never shorter than tasks x seeds. A forecaster that raises, refuses, times out or answers nonsense has that as the status of the cell and
-    scores the declared failed values.
+    Record: never shorter than tasks x seeds (the shard's share of them). A forecaster that raises, refuses, times out or answers nonsense has that as
+    the status of the cell and scores the declared failed values.
 
     Raises
     ------
@@ -56,16 +61,23 @@ def evaluate(
     suite = suite if isinstance(suite, Suite) else read_suite(suite)
     if not seeds or len(set(seeds)) < len(seeds):
         raise TaskError(f"seeds = {tuple(seeds)!r}: give at least one seed, none twice")
+    index, count = shard
+    if not 1 <= index <= count:
+        raise TaskError(f"shard = {index}/{count}: give i/n with i from 1 to n")
+    if commitment is not None and cache is None:
+        raise TaskError("commitment: the answers of a sealed round are kept in the cache; give a folder as cache")
     who = entrant(forecaster, options)
-    jobs = [Job(who, suite, spec, int(seed), device, None if cache is None else Path(cache)) for spec in suite.tasks for seed in seeds]
+    folder = None if cache is None else Path(cache)
+    chosen = suite.tasks if tasks is None else [suite.task(label) for label in tasks]
+    jobs = [Job(who, suite, spec, int(seed), device, folder, commitment) for spec in chosen for seed in seeds][index - 1 :: count]
     started = time.perf_counter()
     cells: dict[int, Cell] = {}
-    for index, cell in _finished(jobs, executor, progress):
-        cells[index] = cell
+    for place, cell in _finished(jobs, executor, progress):
+        cells[place] = cell
         if progress is not None:
             word = "kept" if cell.reused else cell.entry["status"]
             progress(len(cells) / len(jobs), f"{who.name} on {cell.entry['task']}, seed {cell.entry['seed']}: {word}")
-    ordered = [cells[index] for index in range(len(jobs))]
+    ordered = [cells[place] for place in range(len(jobs))]
     return Record(
         identity={
             "forecaster": who.name,
@@ -76,6 +88,7 @@ def evaluate(
             "suite_sha256": suite.sha256,
             "scoring": SCORING,
             **({"reference": True} if who.reference else {}),
+            **({"commitment": commitment} if commitment else {}),
         },
         cells=tuple(cell.entry for cell in ordered),
         environment=_environment(device),

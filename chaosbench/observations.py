@@ -102,10 +102,10 @@ def _viewed(spec: TaskSpec, states: np.ndarray, components: tuple[str, ...], per
     return embed_angles(states[:, :, chosen], periods[chosen])
 
 
-def conserved(planned: Plan, mean: np.ndarray, deviation: np.ndarray) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
-    """Return {name: function of standardised states (n, D) -> (n,)} of what the definition declares constant along every orbit.
+def conserved(planned: Plan, back: Callable[[np.ndarray], np.ndarray]) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+    """Return {name: function of states in the units of answers (n, D) -> (n,)} of what the definition declares constant along every orbit.
 
-    mean, deviation: (D,), what standardised the observations. Empty where the view hides a component or the state has a past.
+    back: from those units to observations. Empty where the view hides a component or the state has a past.
     """
     compiled = compile_system(planned.definition)
     integrals = planned.definition.integrals or {}
@@ -118,11 +118,13 @@ def conserved(planned: Plan, mean: np.ndarray, deviation: np.ndarray) -> dict[st
         if sorted(planned.spec.view) != sorted(names):
             return {}
         whole = np.array([planned.spec.view.index(name) for name in names])
-    return {name: partial(_quantity, compiled, tree, whole, mean, deviation) for name, tree in integrals.items()}
+    return {name: partial(_quantity, compiled, tree, whole, back) for name, tree in integrals.items()}
 
 
-def _quantity(system: CompiledSystem, tree: Expression, whole: np.ndarray, mean: np.ndarray, deviation: np.ndarray, states: np.ndarray) -> np.ndarray:
-    """Return the values (n,) at standardised states (n, D), which are scaled back and their cosines and sines turned into angles.
+def _quantity(
+    system: CompiledSystem, tree: Expression, whole: np.ndarray, back: Callable[[np.ndarray], np.ndarray], states: np.ndarray
+) -> np.ndarray:
+    """Return the values (n,) at states (n, D) in the units of answers, which are scaled back and their cosines and sines turned into angles.
 
     whole: for each component of the system its place among those observed.
     """
@@ -130,8 +132,5 @@ def _quantity(system: CompiledSystem, tree: Expression, whole: np.ndarray, mean:
     periods = np.full(len(whole), np.nan)
     if len(system.periods) == len(whole):  # the values of fields are no angles, and their periods are one a field
         periods[whole] = system.periods
-    values = []
-    for first in range(0, len(states), piece):
-        seen_states = states[first : first + piece] * deviation + mean
-        values.append(quantity.value(without_embedding(seen_states, periods)[:, whole], system.parameter_values))
-    return np.concatenate(values) if values else np.zeros(0)
+    pieces = [without_embedding(back(states[first : first + piece]), periods)[:, whole] for first in range(0, len(states), piece)]
+    return np.concatenate([quantity.value(each, system.parameter_values) for each in pieces]) if pieces else np.zeros(0)

@@ -74,6 +74,15 @@ def rank(records: Sequence[Record], metric: str, *, tasks: Sequence[str] | None 
     return frame.sort_values(["reference", "value", "forecaster"], ascending=[True, not higher, True], ignore_index=True)
 
 
+def tracks_of(records: Sequence[Record]) -> dict[str, list[str]]:
+    """Return {track: its tasks} of all cells of `records`, sorted by track; without tracks {"": every task}."""
+    found: dict[str, dict[str, None]] = {}
+    for record in records:
+        for cell in record.cells:
+            found.setdefault(cell.get("track", ""), {})[cell["task"]] = None
+    return {track: list(tasks) for track, tasks in sorted(found.items())}
+
+
 def table(records: Sequence[Record], metric: str) -> pd.DataFrame:
     """Return one row a task and forecaster: task, forecaster, value, low, high, n, n_failed, n_censored, status, floor (median or NaN)."""
     kind = metric_from(metric).aggregate
@@ -133,10 +142,16 @@ def _board(records: Sequence[Record], metric: str, tasks: Sequence[str] | None) 
     if len({record.label for record in records}) < len(records):
         raise RecordError("two records of one forecaster with the same options; rank the newer one only")
     shapes: dict[str, tuple[str, int]] = {}
+    known: dict[str, None] = {}
     cells: dict[str, dict[str, list[Any]]] = {record.label: {} for record in records}
     for record in records:
         for cell in record.cells:
             task = cell["task"]
+            known[task] = None
+            if tasks is None and metric not in cell["metrics"] and "track" in cell:
+                continue  # another track's metric
+            if tasks is not None and task not in tasks:
+                continue
             if metric not in cell["metrics"]:
                 raise RecordError(f"{record.label}: no metric {metric!r}; it has {', '.join(cell['metrics'])}{nearest(metric, cell['metrics'])}")
             shape = (cell["system_identity"], cell["metrics"][metric]["n"])
@@ -146,7 +161,7 @@ def _board(records: Sequence[Record], metric: str, tasks: Sequence[str] | None) 
     wanted = list(shapes) if tasks is None else list(tasks)
     for task in wanted:
         if task not in shapes:
-            raise RecordError(f"no record has task {task!r}; tasks are {', '.join(shapes)}{nearest(task, shapes)}")
+            raise RecordError(f"no record has task {task!r}; tasks are {', '.join(known)}{nearest(task, known)}")
     return {record.label: {task: _entry(record, cells[record.label].get(task, []), metric, shapes[task][1]) for task in wanted} for record in records}
 
 

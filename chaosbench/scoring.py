@@ -1,5 +1,6 @@
 """From answers to scores: one number a window, one line a metric. Failures score their declared value and are counted, never dropped."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,25 @@ class Scored:
     censored: np.ndarray
 
 
+def to_arrays(answers: Answers) -> dict[str, np.ndarray]:
+    """Return the checked answers as arrays, from which `from_arrays` makes them again; of failures nothing is kept."""
+    arrays: dict[str, np.ndarray] = {}
+    for name, answer in (("windows", answers.windows), ("climate", answers.climate)):
+        if isinstance(answer, Checked):
+            arrays |= {name: answer.values, f"{name} failed_at": answer.failed_at, f"{name} n_nonfinite": np.array([answer.n_nonfinite])}
+    return arrays
+
+
+def from_arrays(arrays: Mapping[str, np.ndarray]) -> Answers:
+    """Return the answers kept by `to_arrays`, without their map; what was not kept is a crash, and scores as one."""
+    lost = Failure("crash", "no answer was kept")
+    windows, climate = (
+        Checked(arrays[name], arrays[f"{name} failed_at"], int(arrays[f"{name} n_nonfinite"][0])) if name in arrays else lost
+        for name in ("windows", "climate")
+    )
+    return Answers(windows, climate, None)
+
+
 def score(answers: Answers, prepared: Prepared) -> tuple[dict[str, Any], dict[str, np.ndarray], list[str]]:
     """Return ({metric label: entry of the record}, {array name: per-window arrays}, reasons of failures met while scoring).
 
@@ -63,7 +83,7 @@ def score(answers: Answers, prepared: Prepared) -> tuple[dict[str, Any], dict[st
 def _picture(answer: Checked, prepared: Prepared) -> dict[str, np.ndarray]:
     """Return the first window's first component over time in the task's unit: what a page draws."""
     truth = prepared.truth_windows()
-    time = np.arange(1, truth.shape[1] + 1) * prepared.plan.dt / unit_of_time(prepared.scales)
+    time = np.arange(1, truth.shape[1] + 1) * prepared.scales.dt / unit_of_time(prepared.scales)
     return {"picture_time": time, "picture_truth": truth[0, :, 0], "picture_forecast": answer.values[0, 0, :, 0]}
 
 

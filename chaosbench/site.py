@@ -47,7 +47,7 @@ def page_data(records: Sequence[Record]) -> dict[str, Any]:
     if not records:
         raise RecordError("no records to build a page from; run `chaosbench evaluate` first, or give the folder that holds them")
     labels = sorted(records[0].cells[0]["metrics"])  # a record read from disk has lost the order of the suite
-    headline = next((label for label in labels if metric_from(label).needs == "windows" and metric_from(label).better == "higher"), labels[0])
+    headline = headline_of(records)
     labels.sort(key=lambda label: (label != headline, metric_from(label).needs != "windows", label))
     units = {cell["task"]: cell["time_unit"] for record in records for cell in record.cells}
     per_task = {label: table(records, label) for label in labels}
@@ -62,6 +62,12 @@ def page_data(records: Sequence[Record]) -> dict[str, Any]:
         "forecasters": {record.label: _forecaster(record) for record in sorted(records, key=lambda record: record.label)},
         "views": views,
     }
+
+
+def headline_of(records: Sequence[Record]) -> str:
+    """Return the metric that orders the tables: the first on windows where higher is better, else the first of all."""
+    labels: list[str] = sorted(records[0].cells[0]["metrics"])
+    return next((label for label in labels if metric_from(label).needs == "windows" and metric_from(label).better == "higher"), labels[0])
 
 
 def verdict(records: Sequence[Record], headline: str, task: str | None, frame: pd.DataFrame, unit: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Suites: frozen lists of tasks and metrics, read from TOML. A released suite never changes; its identity is the hash of its content."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -11,6 +11,7 @@ from chaosbench.catalogue import data_folder, load, names
 from chaosbench.errors import TaskError, nearest
 from chaosbench.identity import sha256_of
 from chaosbench.metrics.base import Metric
+from chaosbench.suite_tracks import expanded
 
 SCHEMA = 1
 
@@ -25,6 +26,11 @@ class TaskSpec:
     horizon: of the windows, in Lyapunov times (dominant periods where the Lyapunov time is refused). windows: number of test windows.
     climate_runs, climate_samples: free runs and their length; the first quarter of each is dropped. 0 runs: no climate.
     samples: members of the ensemble that a probabilistic forecaster is asked for in each window; others answer once. Free runs are single.
+    noise: standard deviation of what is added to all that a forecaster sees (training, validation, contexts), in standard deviations of each
+    component; truth stays clean. blind: the system cannot be recognised, see `blinding`. track: under which conditions, a name for tables.
+    metrics: in place of the suite's; empty for those. training_parameters: changed parameters of the training and validation data, one trajectory of
+    equal length for each; the test is at `parameters`. start: a state near which test trajectories begin, to reach another attractor than the
+    training data's, whose units of time stay. zero_shot: every window is forecast by a forecaster fitted to its context alone.
     """
 
     system: str
@@ -42,6 +48,13 @@ class TaskSpec:
     climate_runs: int = 5
     climate_samples: int = 20_000
     samples: int = 1
+    noise: float = 0.0
+    blind: bool = False
+    track: str = ""
+    metrics: tuple[str, ...] = ()
+    training_parameters: tuple[tuple[tuple[str, float], ...], ...] = ()
+    start: tuple[float, ...] = ()
+    zero_shot: bool = False
 
     def __post_init__(self) -> None:
         where = f"task {self.label!r}"
@@ -54,6 +67,14 @@ class TaskSpec:
             number = getattr(self, key)
             if number is not None and not 0 < number < float("inf"):
                 raise TaskError(f"{where}: {key} = {number!r}: must be a positive number")
+        if not 0 <= self.noise < float("inf"):
+            raise TaskError(f"{where}: noise = {self.noise!r}: must be a number of at least 0, in standard deviations of each component")
+        if self.blind and (self.view or self.parameters or self.training_parameters or self.start):
+            raise TaskError(f"{where}: blind tasks choose parameters and mix components themselves; remove view, parameters and start")
+        if self.zero_shot and (self.climate_runs or self.training_parameters):
+            raise TaskError(f"{where}: zero_shot has no training data, so no free runs either; set climate_runs = 0 and no training_parameters")
+        if self.training_parameters and self.training_trajectories != 1:
+            raise TaskError(f"{where}: training_parameters give one trajectory each; remove training_trajectories")
         if self.dt is not None and self.samples_per_period is not None:
             raise TaskError(f"{where}: dt and samples_per_period both set the sampling interval; give one")
         if self.climate_runs == 1:
@@ -72,7 +93,14 @@ class TaskSpec:
         """Return the recipe as JSON data; keys at their default are left out, so that a later optional key changes no old hash."""
         data = {field.name: getattr(self, field.name) for field in fields(self)}
         kept = {key: value for key, value in data.items() if value != _DEFAULTS.get(key, MISSING)}
-        plain = {"parameters": dict(self.parameters), "view": list(self.view)}
+        sets = [dict(values) for values in self.training_parameters]
+        plain = {
+            "parameters": dict(self.parameters),
+            "training_parameters": sets,
+            "view": list(self.view),
+            "metrics": list(self.metrics),
+            "start": list(self.start),
+        }
         return kept | {key: value for key, value in plain.items() if value}
 
 
@@ -95,11 +123,12 @@ class Suite:
         _whole(self.seed, 0, f"{where}: seed")
         if not self.metrics or not self.tasks:
             raise TaskError(f"{where}: {len(self.metrics)} metrics and {len(self.tasks)} tasks; give at least one of each")
-        for kind, labels in (("metric", self.metrics), ("task", tuple(task.label for task in self.tasks))):
+        tasks = tuple(task.label for task in self.tasks)
+        for kind, labels in (("metric", self.metrics), ("task", tasks), *(("metric", task.metrics) for task in self.tasks)):
             twice = {label for label in labels if labels.count(label) > 1}
             if twice:
                 raise TaskError(f"{where}: {kind} {min(twice)!r} appears twice; names are unique, give tasks on one system a name of their own")
-        for label in self.metrics:
+        for label in dict.fromkeys([*self.metrics, *(label for task in self.tasks for label in task.metrics)]):
             split_metric(label, where)
 
     @property
@@ -111,6 +140,22 @@ class Suite:
         """Return the content as JSON data."""
         data = {"schema": SCHEMA, "name": self.name, "version": self.version, "seed": self.seed, "metrics": list(self.metrics)}
         return data | {"task": [task.to_data() for task in self.tasks]}
+
+    @property
+    def tracks(self) -> tuple[str, ...]:
+        """Names of the tracks, in order; without tracks one of no name."""
+        return tuple(dict.fromkeys(task.track for task in self.tasks))
+
+    def metrics_of(self, task: TaskSpec) -> tuple[str, ...]:
+        """Return the metrics that score `task`."""
+        return task.metrics or self.metrics
+
+    def in_tracks(self, tracks: Sequence[str]) -> tuple[str, ...]:
+        """Return the names of the tasks in `tracks`, all of them when empty; TaskError for an unknown one."""
+        for track in tracks:
+            if track not in self.tracks:
+                raise TaskError(f"suite {self.name!r}: no track {track!r}; tracks are {', '.join(filter(None, self.tracks)) or 'none'}")
+        return tuple(task.label for task in self.tasks if not tracks or task.track in tracks)
 
     def task(self, label: str) -> TaskSpec:
         """Return the task called `label`; TaskError when there is none."""
@@ -163,7 +208,7 @@ def read_suite(name: str | Path) -> Suite:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as reason:
         raise TaskError(f"{path}: not TOML ({reason})") from reason
     try:
-        return suite_from_data(data)
+        return suite_from_data(expanded(data))
     except TaskError as reason:
         raise TaskError(f"{path}: {reason}") from reason
 
@@ -183,25 +228,40 @@ def _task_from_data(data: Any, where: str) -> TaskSpec:
         raise TaskError(f"{where}: {data!r} is not a table; write [[task]] and its keys below")
     number = (int, float)
     types: dict[str, Any] = {field.name: int for field in fields(TaskSpec)}
-    types |= {"system": str, "name": str, "parameters": Mapping, "view": list, "horizon": number, "dt": number, "samples_per_period": number}
+    types |= dict.fromkeys(("view", "metrics", "start", "training_parameters"), list)
+    types |= dict.fromkeys(("horizon", "dt", "samples_per_period", "noise"), number)
+    types |= {"system": str, "name": str, "track": str, "parameters": Mapping, "blind": bool, "zero_shot": bool}
     _check_keys(data, types, set(_DEFAULTS), where)
     values = dict(data)
     if "parameters" in values:
-        _check_keys(values["parameters"], dict.fromkeys(values["parameters"], number), set(), f"{where}.parameters")
-        values["parameters"] = tuple(sorted((key, float(value)) for key, value in values["parameters"].items()))
-    if "view" in values:
-        values["view"] = tuple(_texts(values["view"], f"{where}.view"))
-    for key in ("horizon", "dt", "samples_per_period"):
+        values["parameters"] = _numbers(values["parameters"], f"{where}.parameters")
+    if "training_parameters" in values:
+        sets = enumerate(values["training_parameters"])
+        values["training_parameters"] = tuple(_numbers(entry, f"{where}.training_parameters[{index}]") for index, entry in sets)
+    for key in ("view", "metrics"):
+        if key in values:
+            values[key] = tuple(_texts(values[key], f"{where}.{key}"))
+    if "start" in values:
+        values["start"] = tuple(value for _, value in _numbers({f"[{place}]": x for place, x in enumerate(values["start"])}, f"{where}.start"))
+    for key in ("horizon", "dt", "samples_per_period", "noise"):
         if key in values:
             values[key] = float(values[key])
     return TaskSpec(**values)
+
+
+def _numbers(data: Any, where: str) -> tuple[tuple[str, float], ...]:
+    """Return changed parameters as sorted pairs."""
+    if not isinstance(data, Mapping):
+        raise TaskError(f"{where}: {data!r} is not a table; write for example {{ rho = 30 }}")
+    _check_keys(data, dict.fromkeys(data, (int, float)), set(), where)
+    return tuple(sorted((key, float(value)) for key, value in data.items()))
 
 
 def _check_keys(data: Mapping[str, Any], types: Mapping[str, Any], optional: set[str], where: str) -> None:
     for key, value in data.items():
         if key not in types:
             raise TaskError(f"{where}: unknown key {key!r}; keys are {', '.join(types)}{nearest(key, types)}")
-        if isinstance(value, bool) or not isinstance(value, types[key]):
+        if isinstance(value, bool) != (types[key] is bool) or not isinstance(value, types[key]):
             wanted = types[key] if isinstance(types[key], tuple) else (types[key],)
             raise TaskError(f"{where}: {key} = {value!r}: must be of type {' or '.join(kind.__name__ for kind in wanted)}")
     missing = [key for key in types if key not in data and key not in optional]

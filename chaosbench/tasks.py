@@ -1,10 +1,11 @@
 """From a task of a suite to arrays: training data, test contexts, and, only after the answers are in, their truth.
 
-Training, validation, windows and free runs start from initial conditions of their own. Angles become cosine and sine, and the training data's mean
-and standard deviation scale everything: forecasters answer, and metrics score, in those units.
+Training, validation, windows and free runs start from initial conditions of their own. Angles become cosine and sine, noise is added to what a
+forecaster sees, and the training data's mean and standard deviation scale everything: forecasters answer, and metrics score, in those units. Of blind
+tasks the scaled components are mixed and scaled again, and the unit of time is one sample.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from chaosbench.dynamics.compile import compile_system
+from chaosbench.dynamics.reader import system
 from chaosbench.errors import TaskError
 from chaosbench.forecasters.base import Problem, Training
 from chaosbench.geometry import Geometry
@@ -20,6 +22,7 @@ from chaosbench.layout import Sites, sites_of
 from chaosbench.metrics.base import Answer, Scales
 from chaosbench.observations import conserved, observe
 from chaosbench.plans import Plan, plan
+from chaosbench.standardising import Units, noisy, statistics, units_of
 from chaosbench.suites import Suite, TaskSpec, metric_from
 
 CLIMATE_DROPPED = 0.25
@@ -34,10 +37,11 @@ Progress = Callable[[float, str], None]
 class Prepared:
     """The data of one task, standardised.
 
-    training (with validation); contexts (W, C, D) of the windows; climate_contexts (R, C, D) of the free runs; climate_length: samples of a free run,
-    of which the first climate_dropped are not scored. limit: (D,) absolute value beyond which a forecast has failed: 10 standard deviations, or
-    1.25 times the largest value in the training data where the attractor itself goes further. nearest, typical: smallest and median distance from
-    the contexts' last states to the training states. scales: without floors and trust, see `final_scales`.
+    training (with validation); contexts (W, C, D) of the windows, and their `parameters` (W, P) where the training data have such; climate_contexts
+    (R, C, D) of the free runs; climate_length: samples of a free run, of which the first climate_dropped are not scored. limit: (D,) absolute value
+    beyond which a forecast has failed: 10 standard deviations, or 1.25 times the largest value in the training data where the attractor itself goes
+    further. nearest, typical: smallest and median distance from the contexts' last states to the training states, without noise. units: of everything
+    here. scales: without floors and trust, see `final_scales`.
     """
 
     plan: Plan
@@ -47,11 +51,12 @@ class Prepared:
     problem: Problem
     scales: Scales
     limit: np.ndarray
+    parameters: np.ndarray | None
     nearest: float
     typical: float
     metrics: tuple[str, ...]
-    _mean: np.ndarray
-    _deviation: np.ndarray
+    units: Units
+    _clean: tuple[np.ndarray, np.ndarray]
     _cache: Path | None = None
 
     @property
@@ -66,7 +71,11 @@ class Prepared:
 
     def standardised(self, observed: np.ndarray) -> np.ndarray:
         """Return observations (..., D) in the units in which forecasters answer."""
-        return np.asarray((observed - self._mean) / self._deviation)
+        return self.units.of(observed)
+
+    def clean_contexts(self, purpose: str) -> np.ndarray:
+        """Return the contexts of "windows" (W, C, D) or "climate" (R, C, D) without their noise: for references."""
+        return self._clean[purpose == "climate"]
 
     def independent_runs(self, n: int) -> np.ndarray:
         """Return (n, T, D), true trajectories as long as free runs, from starts that no other part of the task has: for references."""
@@ -77,8 +86,8 @@ class Prepared:
         return self._windows[0]
 
     def trust(self) -> np.ndarray:
-        """Return (W,) the lead up to which each window's truth is certified, in the system's time unit."""
-        return self._windows[1]
+        """Return (W,) the lead up to which each window's truth is certified, in the unit of time of `scales.dt`."""
+        return self._windows[1] * (self.scales.dt / self.plan.dt)
 
     def truth_climate(self) -> np.ndarray:
         """Return (R, T, D), what followed each climate context after the dropped samples; integrated on the first call."""
@@ -101,7 +110,7 @@ class Prepared:
         spec, plan = self.plan.spec, self.plan
         states, trust = observe(plan, "windows", spec.windows, spec.context + plan.horizon, tight=True, anchor=spec.context - 1, cache=self._cache)
         states = self.standardised(states)
-        _check_continues(spec, states[:, : spec.context], self.contexts)
+        _check_continues(spec, states[:, : spec.context], self._clean[0])
         return states[:, spec.context :], trust
 
     @cached_property
@@ -136,32 +145,43 @@ def prepare(spec: TaskSpec, suite: Suite, progress: Progress | None = None, *, c
     planned = plan(spec, suite, progress)
     report(0.0, f"{spec.label}: training data")
     each = spec.training_samples // spec.training_trajectories
-    raw, _ = observe(planned, "training", spec.training_trajectories, each, cache=cache)
-    places = None if spec.view else sites_of(compile_system(planned.definition))
-    mean, deviation = _statistics(raw, places)
-    still = np.flatnonzero(deviation <= 1e-12 * (1.0 + np.abs(mean)))
+    raw = _training_data(planned, "training", spec.training_samples, spec.training_trajectories, cache)
+    places = None if spec.view or spec.blind else sites_of(compile_system(planned.definition))
+    still = np.flatnonzero(raw.std(axis=(0, 1)) <= 1e-12 * (1.0 + np.abs(raw.mean(axis=(0, 1)))))
     if still.size:
         raise TaskError(f"task {spec.label!r}: observed component {int(still[0])} does not vary in the training data; leave it out with view = [...]")
     report(0.4, f"{spec.label}: validation data and contexts")
-    held_out, _ = observe(planned, "validation", 1, spec.validation_samples or max(2, spec.training_samples // 4), cache=cache)
+    held_out = _training_data(planned, "validation", spec.validation_samples or max(2, spec.training_samples // 4), 1, cache)
     starts, _ = observe(planned, "windows", spec.windows, spec.context, tight=True, cache=cache)
     free, _ = observe(planned, "climate", spec.climate_runs, spec.context, cache=cache) if spec.climate_runs else (starts[:0], None)
-    training, validation, contexts, climate = ((states - mean) / deviation for states in (raw, held_out, starts, free))
-    geometry = None if places is None else Geometry(places.fields, places.shape, places.periodic, places.homogeneous)
-    distances = cKDTree(training.reshape(-1, len(mean))).query(contexts[:, -1])[0]
+    amplitude = spec.noise * statistics(raw, places)[1]
+    shown = {name: noisy(planned, name, states, amplitude) for name, states in _named(raw, held_out, starts, free)}
+    units = units_of(planned, shown["training"], places)
+    training, validation, contexts, climate = (units.of(shown[name]) for name, _ in _named(raw, held_out, starts, free))
+    shifted = _changed_parameters(spec, spec.training_parameters)
+    clean = (contexts, climate) if spec.noise == 0 else (units.of(starts), units.of(free))
+    scales = _scales(planned, units, np.ones(training.shape[2]) if spec.noise == 0 else units.of(raw).std(axis=(0, 1)), places)
+    distances = cKDTree(units.of(raw).reshape(-1, training.shape[2])).query(clean[0][:, -1])[0]
     prepared = Prepared(
         plan=planned,
-        training=Training(list(training), planned.dt, validation=Training(list(validation), planned.dt), geometry=geometry),
+        training=Training(
+            list(training),
+            scales.dt,
+            parameters=shifted,
+            validation=Training(list(validation), scales.dt, parameters=shifted),
+            geometry=scales.geometry,
+        ),
+        parameters=_changed_parameters(spec, (spec.parameters,) * spec.windows),
         contexts=contexts,
         climate_contexts=climate,
-        problem=Problem(len(mean), planned.dt, spec.context, planned.horizon, each * spec.training_trajectories, geometry=geometry),
-        scales=_scales(planned, mean, deviation, geometry),
+        problem=Problem(training.shape[2], scales.dt, spec.context, planned.horizon, each * spec.training_trajectories, geometry=scales.geometry),
+        scales=scales,
         limit=np.maximum(LIMIT, LIMIT_OVER_TRAINING * np.abs(training).max(axis=(0, 1))),
         nearest=float(distances.min()),
         typical=float(np.median(distances)),
-        metrics=suite.metrics,
-        _mean=mean,
-        _deviation=deviation,
+        metrics=suite.metrics_of(spec),
+        units=units,
+        _clean=clean,
         _cache=cache,
     )
     _check_metrics(prepared)
@@ -169,27 +189,43 @@ def prepare(spec: TaskSpec, suite: Suite, progress: Progress | None = None, *, c
     return prepared
 
 
-def _scales(planned: Plan, mean: np.ndarray, deviation: np.ndarray, geometry: Geometry | None) -> Scales:
-    """Return what metrics may know, but for floors and trust."""
+def _training_data(planned: Plan, purpose: str, samples: int, trajectories: int, cache: Path | None) -> np.ndarray:
+    """Return (n, T, D): `samples` over `trajectories`, or over one trajectory at each of the task's training parameters."""
+    spec = planned.spec
+    if not spec.training_parameters:
+        source = replace(planned, definition=system(spec.system, dict(spec.parameters))) if spec.start else planned
+        return observe(source, purpose, trajectories, samples // trajectories, cache=cache)[0]
+    each = samples // len(spec.training_parameters)
+    plans = [replace(planned, definition=system(spec.system, dict(values))) for values in spec.training_parameters]
+    return np.concatenate([observe(part, purpose, 1, each, cache=cache)[0] for part in plans])
+
+
+def _changed_parameters(spec: TaskSpec, sets: Sequence[tuple[tuple[str, float], ...]]) -> np.ndarray | None:
+    """Return (n, P), for each of `sets` the values of the parameters that the training data change; None where they change none."""
+    names = sorted({name for values in spec.training_parameters for name, _ in values})
+    default = system(spec.system).scalars
+    return np.array([[dict(values).get(name, default[name]) for name in names] for values in sets]) if names else None
+
+
+def _named(*parts: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    return list(zip(("training", "validation", "windows", "climate"), parts, strict=True))
+
+
+def _scales(planned: Plan, units: Units, deviation: np.ndarray, places: Sites | None) -> Scales:
+    """Return the scales without floors and trust; of blind tasks with one sample as the unit of time."""
+    geometry = None if places is None else Geometry(places.fields, places.shape, places.periodic, places.homogeneous)
+    unit = planned.dt if planned.spec.blind else 1.0
+    dt, period, lyapunov_time = planned.dt / unit, planned.period / unit, planned.lyapunov_time / unit
     return Scales(
-        dt=planned.dt,
-        period=planned.period,
-        lyapunov_time=planned.lyapunov_time,
-        spectrum=np.array(planned.spectrum),
-        standard_deviation=np.ones(len(mean)),
+        dt=dt,
+        period=period,
+        lyapunov_time=lyapunov_time,
+        spectrum=np.array(planned.spectrum) * unit,
+        standard_deviation=deviation,
         geometry=geometry,
-        conserved=conserved(planned, mean, deviation),
+        conserved=conserved(planned, units.back),
         samples=planned.spec.samples,
     )
-
-
-def _statistics(states: np.ndarray, places: Sites | None) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation (D,) of `states` (n, T, D); over all sites where those are alike, so that scaling leaves them alike."""
-    if places is None or not places.homogeneous:
-        return states.mean(axis=(0, 1)), states.std(axis=(0, 1))
-    by_site = states.reshape(-1, places.fields, int(np.prod(places.shape))).transpose(0, 2, 1)
-    mean, deviation = by_site.mean(axis=(0, 1)), by_site.std(axis=(0, 1))
-    return np.repeat(mean, by_site.shape[1]), np.repeat(deviation, by_site.shape[1])
 
 
 def _check_continues(spec: TaskSpec, again: np.ndarray, contexts: np.ndarray) -> None:

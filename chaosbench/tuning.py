@@ -128,7 +128,7 @@ def _search(forecaster: str | Path, suite: Suite, tasks: Sequence[str], device: 
     if metric is None:
         raise TaskError(f"suite {suite.name!r}: no metric on windows where higher is better; tune on a suite that has one")
     chosen = [suite.task(label) for label in tasks] if tasks else suite.tasks
-    suites = tuple(replace(suite, metrics=(metric,), tasks=(replace(spec, climate_runs=0),)) for spec in chosen)
+    suites = tuple(replace(suite, metrics=(metric,), tasks=(replace(spec, climate_runs=0, metrics=()),)) for spec in chosen)
     return _Search(who, who.make, suites, metric, space, {name: _distribution(options) for name, options in space.items()}, device, cache)
 
 

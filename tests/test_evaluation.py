@@ -479,6 +479,14 @@ def test_probabilistic_forecasters_are_asked_for_ensembles_in_windows_and_for_on
     assert record.scores(cell, "nrmse@1") == pytest.approx(error, rel=1e-12)  # of the ensemble mean
 
 
+def test_forecasters_fitted_to_each_context_alone_are_asked_for_ensembles_too() -> None:
+    suite = replace(ENSEMBLES, metrics=("crps",), tasks=(replace(HENON, samples=M, climate_runs=0, zero_shot=True),))
+    Uncertain.asked.clear()
+    (cell,) = evaluate(Uncertain, suite).cells
+    assert Uncertain.asked == [(H, M)] * W
+    assert cell["status"] == "ok"
+
+
 def test_other_forecasters_answer_once_and_their_ranked_probability_score_is_the_absolute_error() -> None:
     record = evaluate(Persistent, ENSEMBLES)
     (cell,) = record.cells

@@ -98,7 +98,7 @@ def test_the_hidden_state_is_that_of_the_truth_for_every_kind(spec: TaskSpec) ->
 
 def test_noise_driven_systems_are_refused_with_the_reason() -> None:
     definition = SimpleNamespace(noise=object(), kind="stochastic")
-    prepared = SimpleNamespace(plan=SimpleNamespace(definition=definition))
+    prepared = SimpleNamespace(plan=SimpleNamespace(definition=definition, spec=SimpleNamespace(noise=0.0)))
     assert "noise drives the system" in str(oracle().unsupported(prepared))  # type: ignore[arg-type]
     definition.noise, definition.kind = None, "hybrid"
     assert "events decide" in str(oracle().unsupported(prepared))  # type: ignore[arg-type]
@@ -148,8 +148,8 @@ def test_a_loop_repeats_and_closes_where_the_truth_nearly_does(henon: Prepared) 
 
 
 def _henon(prepared: Prepared, point: np.ndarray) -> np.ndarray:
-    x, y = point * prepared._deviation + prepared._mean
-    return (np.array([1 - 1.4 * x * x + y, 0.3 * x]) - prepared._mean) / prepared._deviation
+    x, y = point * prepared.units.deviation + prepared.units.mean
+    return (np.array([1 - 1.4 * x * x + y, 0.3 * x]) - prepared.units.mean) / prepared.units.deviation
 
 
 def test_a_loop_follows_the_map_but_for_one_jump_a_round(henon: Prepared) -> None:

@@ -66,8 +66,8 @@ def test_training_data_have_mean_zero_and_deviation_one_and_everything_else_is_s
     assert states.mean(axis=0) == pytest.approx([0.0, 0.0], abs=1e-12)
     assert states.std(axis=0) == pytest.approx([1.0, 1.0], rel=1e-12)
     # Henon's map in standardised units is still Henon's map: undo the scaling and iterate each context's last state.
-    first = prepared.truth_windows()[:, 0] * prepared._deviation + prepared._mean
-    last = prepared.contexts[:, -1] * prepared._deviation + prepared._mean
+    first = prepared.truth_windows()[:, 0] * prepared.units.deviation + prepared.units.mean
+    last = prepared.contexts[:, -1] * prepared.units.deviation + prepared.units.mean
     assert first == pytest.approx(np.stack([1 - 1.4 * last[:, 0] ** 2 + last[:, 1], 0.3 * last[:, 0]], axis=1), rel=1e-12, abs=1e-12)
 
 
@@ -242,13 +242,13 @@ def test_the_limit_is_ten_standard_deviations_unless_the_attractor_goes_further(
 
 def test_the_truth_of_a_flow_is_what_scipy_integrates_from_the_last_context_state() -> None:
     prepared = prepare(LORENZ, _suite(LORENZ))
-    last = prepared.contexts[:, -1] * prepared._deviation + prepared._mean
+    last = prepared.contexts[:, -1] * prepared.units.deviation + prepared.units.mean
     times = 0.025 * np.arange(1, 90)
 
     def rates(t: float, u: np.ndarray) -> list[float]:
         return [10.0 * (u[1] - u[0]), u[0] * (28.0 - u[2]) - u[1], u[0] * u[1] - 8.0 / 3.0 * u[2]]
 
-    truth = prepared.truth_windows() * prepared._deviation + prepared._mean
+    truth = prepared.truth_windows() * prepared.units.deviation + prepared.units.mean
     for window in range(3):
         peer = solve_ivp(rates, (0.0, times[-1]), last[window], method="DOP853", t_eval=times, rtol=1e-12, atol=1e-12).y.T
         # 2 Lyapunov times amplify a difference of 1e-11 by e^2.
@@ -261,7 +261,7 @@ def test_angles_are_seen_as_cosine_and_sine() -> None:
     prepared = prepare(spec, _suite(spec, metrics=("nrmse@1",)))
     assert prepared.plan.definition.components[-1] == "phase"
     assert prepared.problem.dimension == 4  # position, velocity, cos(phase), sin(phase)
-    raw = np.concatenate([prepared.contexts, prepared.truth_windows()], axis=1) * prepared._deviation + prepared._mean
+    raw = np.concatenate([prepared.contexts, prepared.truth_windows()], axis=1) * prepared.units.deviation + prepared.units.mean
     assert np.hypot(raw[..., 2], raw[..., 3]) == pytest.approx(np.ones(raw.shape[:2]), rel=1e-12)
     turn = np.unwrap(np.arctan2(raw[..., 3], raw[..., 2]), axis=1)
     steps = np.diff(turn, axis=1)

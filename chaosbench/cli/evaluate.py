@@ -1,12 +1,14 @@
 """`evaluate`: one or more forecasters on a suite."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from chaosbench.cli.output import echo_json, progress, seed_list
-from chaosbench.errors import ForecasterError
+from chaosbench.errors import ForecasterError, NotInstalledError
 
 
 def register(app: typer.Typer) -> None:
@@ -23,12 +25,18 @@ def evaluate(
     option: Annotated[
         list[str] | None, typer.Option("--option", metavar="NAME=VALUE", help="Constructor option of the forecaster; may be repeated.")
     ] = None,
+    track: Annotated[str, typer.Option(metavar="LIST", help="Comma-separated tracks of the suite; default all.")] = "",
+    task: Annotated[str, typer.Option(metavar="LIST", help="Comma-separated tasks of the suite; default all.")] = "",
+    shard: Annotated[str, typer.Option(metavar="I/N", help="Run every N-th cell from the I-th on, as one of N jobs.")] = "1/1",
+    jobs: Annotated[int, typer.Option(metavar="N", min=1, help="Processes that run cells side by side.")] = 1,
+    dask: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Run cells on a Dask cluster, such as tcp://host:8786.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Train, forecast and score on a suite.
 
     Writes one record a forecaster. A forecaster that fails scores the declared failed values, its record says why, and the exit code is 3.
-    Interrupted, the same command continues with the tasks that are not finished.
+    Interrupted, the same command continues with the tasks that are not finished. A record of other tasks, tracks, seeds or shards of the same
+    suite, already in FOLDER, is completed, not replaced; one by other code or of another suite is replaced.
     """
     from chaosbench.cli.entry import check_device, check_forecaster
     from chaosbench.cli.record_page import EXIT_FAILED_CELLS, echo_record, failed, record_data
@@ -36,14 +44,27 @@ def evaluate(
     from chaosbench.records import write_record
     from chaosbench.suites import read_suite
 
-    chosen, settings, tasks = seed_list(seeds), _options(option or []), read_suite(suite)
+    chosen, settings, whole, part = seed_list(seeds), _options(option or []), read_suite(suite), _shard(shard)
+    labels = _chosen(whole, track, task)
     check_device(device)
     for name in forecasters:  # a mistake in the last name must not cost the work on the first
         check_forecaster(name, settings)
     results = []
     for name in forecasters:
-        with progress(f"evaluate {name}") as report:
-            record = run(name, tasks, device=device, seeds=chosen, cache=output / "cache", progress=report, options=settings)
+        with progress(f"evaluate {name}") as report, _executor(jobs, dask) as executor:
+            record = run(
+                name,
+                whole,
+                device=device,
+                seeds=chosen,
+                executor=executor,
+                cache=output / "cache",
+                progress=report,
+                options=settings,
+                tasks=labels,
+                shard=part,
+            )
+        record = _completed(record, output, [spec.label for spec in whole.tasks])
         results.append((record, write_record(record, output)))
         if not json:
             echo_record(*results[-1])
@@ -51,6 +72,76 @@ def evaluate(
         echo_json([record_data(record, path) for record, path in results])
     if any(failed(record) for record, _ in results):
         raise typer.Exit(EXIT_FAILED_CELLS)
+
+
+def _chosen(suite: Any, track: str, task: str) -> list[str]:
+    """Return the names of the tasks that lie in the named tracks and are named themselves, each list meaning all where it is empty."""
+    from chaosbench.errors import TaskError
+
+    tracks, named = ([entry for entry in text.split(",") if entry] for text in (track, task))
+    inside = suite.in_tracks(tracks)
+    wanted = [suite.task(label).label for label in named] or list(inside)
+    outside = [label for label in wanted if label not in inside]
+    if outside:
+        raise TaskError(f"--task {outside[0]}: is not in track {track}; name tasks of those tracks, or leave one of the options out")
+    return wanted
+
+
+def _shard(text: str) -> tuple[int, int]:
+    from chaosbench.errors import TaskError
+
+    index, slash, count = text.partition("/")
+    if not slash or not index.isdecimal() or not count.isdecimal():
+        raise TaskError(f"--shard {text}: not I/N; write for example --shard 1/4")
+    return int(index), int(count)
+
+
+@contextmanager
+def _executor(jobs: int, dask: str | None) -> Iterator[Any]:
+    """Yield a Dask cluster's executor, or a pool of `jobs` processes, or None for one. Processes are spawned: forked ones may inherit locks."""
+    if dask is not None:
+        if jobs != 1:
+            raise ForecasterError(f"--jobs {jobs} with --dask: the cluster has its own workers; leave one of the two out")
+        with _cluster(dask) as executor:
+            yield executor
+        return
+    if jobs == 1:
+        yield None
+        return
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        yield pool
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[Any]:
+    try:
+        from distributed import Client
+    except ImportError as missing:
+        raise NotInstalledError("--dask needs distributed, which is not installed; run `pip install 'chaosbench[dask]'`") from missing
+    try:
+        client = Client(address, timeout=10)
+    except (OSError, ValueError) as reason:
+        raise ForecasterError(f"--dask {address}: no scheduler answers there ({reason}); start one with `dask scheduler`") from reason
+    with client:
+        yield client.get_executor()
+
+
+def _completed(record: Any, folder: Path, tasks: list[str]) -> Any:
+    """Return `record` together with the cells of an older one of the same work in `folder`."""
+    from chaosbench.errors import RecordError
+    from chaosbench.records import joined, read_record
+
+    path = folder / record.file_name
+    if not path.is_file():
+        return record
+    try:
+        older = read_record(path)
+    except RecordError:
+        return record
+    return joined([older, record], tasks) if older.identity == record.identity else record
 
 
 def _options(pairs: list[str]) -> dict[str, Any]:

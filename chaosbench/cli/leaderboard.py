@@ -5,15 +5,17 @@ from typing import Annotated, Any
 
 import typer
 
+from chaosbench.cli import rounds
 from chaosbench.cli.output import echo_json, echo_table
 from chaosbench.errors import RecordError, nearest
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to `app`."""
-    group = typer.Typer(help="Compare records: a page, or a table.", no_args_is_help=True)
+    group = typer.Typer(help="Compare records: a page, or a table; sealed rounds.", no_args_is_help=True)
     group.command()(build)
     group.command()(show)
+    rounds.register(group)
     app.add_typer(group, name="leaderboard")
 
 
@@ -55,6 +57,7 @@ def show(
     suite: Annotated[str | None, typer.Option(metavar="SUITE", help="Which suite, when the folder holds several.")] = None,
     metric: Annotated[str | None, typer.Option(metavar="METRIC", help="Metric to rank by; default the suite's headline.")] = None,
     system: Annotated[str | None, typer.Option(metavar="TASK", help="Only this task.")] = None,
+    track: Annotated[str | None, typer.Option(metavar="TRACK", help="Only this track; default a table of each.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Print the ranking with intervals.
@@ -62,17 +65,44 @@ def show(
     The value is the median over tasks of the median over windows (shares: means); the interval resamples tasks and windows. Equal values share
     a rank. References, which know the truth, stand below without one.
     """
-    from chaosbench.ranking import rank
-    from chaosbench.site import page_data
-    from chaosbench.suites import metric_from
+    from chaosbench.ranking import tracks_of
+    from chaosbench.site import headline_of
 
     found = read_records(records, suite)
-    label = metric or page_data(found)["headline"]
-    frame = rank(found, label, tasks=None if system is None else [system])
-    rows = frame.to_dict(orient="records")
+    tracks = tracks_of(found)
+    if track is not None and track not in tracks:
+        raise RecordError(f"no record has track {track!r}; tracks are {', '.join(filter(None, tracks)) or 'none'}{nearest(track, tracks)}")
+    label = metric or headline_of(found)
+    if system is not None:
+        chosen = {"": [system]}
+    elif track is not None:
+        chosen = {track: tracks[track]}
+    else:
+        chosen = {name: tasks for name, tasks in tracks.items() if metric is None or _has(found, tasks, metric)} or tracks
+    rows = [row for name, tasks in chosen.items() for row in _ranked(found, label, name, tasks)]
     if json:
-        echo_json([{str(key): value for key, value in row.items()} | {"rank": row["rank"] or None} for row in rows])
+        echo_json(rows)
         return
+    for name, tasks in chosen.items():
+        _echo_ranking([row for row in rows if row.get("track", "") == name], label, f"suite {found[0].identity['suite']}", name, system, len(tasks))
+
+
+def _has(records: list[Any], tasks: list[str], metric: str) -> bool:
+    return any(metric in cell["metrics"] for record in records for cell in record.cells if cell["task"] in tasks)
+
+
+def _ranked(records: list[Any], metric: str, track: str, tasks: list[str]) -> list[dict[str, Any]]:
+    """Return the ranking on `tasks` as JSON data, of the records that have any of them."""
+    from chaosbench.ranking import rank
+
+    taking_part = [record for record in records if any(cell["task"] in tasks for cell in record.cells)] or records
+    rows = rank(taking_part, metric, tasks=tasks).to_dict(orient="records")
+    return [{str(key): value for key, value in row.items()} | {"rank": row["rank"] or None} | ({"track": track} if track else {}) for row in rows]
+
+
+def _echo_ranking(rows: list[dict[str, Any]], metric: str, suite: str, track: str, system: str | None, n_tasks: int) -> None:
+    from chaosbench.suites import metric_from
+
     lines = [
         [
             str(row["rank"] or "-"),
@@ -84,6 +114,6 @@ def show(
         for row in rows
     ]
     echo_table(lines, ["rank", "forecaster", "value", "95 % interval", "failed"])
-    measure = metric_from(label)
-    where = system or f"{rows[0]['n_systems']} tasks"
-    typer.echo(f"\n{label} in {measure.unit}, {measure.better} is better; suite {found[0].identity['suite']}, {where}")
+    measure = metric_from(metric)
+    where = f"{suite}, {f'track {track}, ' if track else ''}{system or f'{n_tasks} tasks'}"
+    typer.echo(f"\n{metric} in {measure.unit}, {measure.better} is better; {where}\n")

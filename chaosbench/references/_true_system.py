@@ -81,7 +81,7 @@ def true_system(prepared: Prepared, purpose: str) -> TrueSystem:
     spread = head.states.reshape(-1, request.system.dimension).std(axis=0)
     deviation = np.fmin(spread, request.system.periods / np.sqrt(12.0))
     system = TrueSystem(prepared, request, head.final, deviation)
-    given = prepared.contexts if tight else prepared.climate_contexts
+    given = prepared.clean_contexts(purpose)
     gap = float(np.abs(system.observed(head.states)[:, -1] - given[:, -1]).max())
     if not gap <= 1e-6:
         raise TaskError(f"task {spec.label!r}: the true system's states differ from the contexts by {gap:.3g}; this is an error of the package")

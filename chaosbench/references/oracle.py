@@ -16,7 +16,8 @@ class Oracle(Reference):
     """x(t) = flow of the true system from the context's last state + noise * deviation * normal(0, 1), every component of the whole state disturbed.
 
     Symbols: deviation (D,): standard deviation of each state variable over the contexts. `noise` 1e-3 is a thousandth of it; 0 leaves the state as it
-    is. `digits` then rounds the state to a multiple of deviation * 10^-digits.
+    is. Where a task's observations are noisier than that, their noise is taken: the ceiling for a forecaster that reads one sample. `digits` then
+    rounds the state to a multiple of deviation * 10^-digits.
     Method: the hidden whole state that the last sample of each context was observed from (with delays its history, disturbed by one draw for all of
     it; of fields the projection onto what they can be) is disturbed once and integrated by the method and at the tolerances of the truth. With the
     noise as the only error, valid prediction times are about ln(threshold / noise) / lambda: the error of the start grows like exp(lambda t).
@@ -35,7 +36,7 @@ class Oracle(Reference):
 
     def unsupported(self, prepared: Prepared) -> str | None:
         """Return a reason for systems whose state does not decide their future."""
-        return refusal(prepared, disturbed=self.noise > 0 or self.digits is not None)
+        return refusal(prepared, disturbed=self._noise(prepared) > 0 or self.digits is not None)
 
     def windows(self, prepared: Prepared, seed: int) -> np.ndarray:
         """Return (W, 1, H, D)."""
@@ -50,14 +51,17 @@ class Oracle(Reference):
         return system.forecast(self._disturbed(system, seed, "climate"), prepared.climate_length)[:, None]
 
     def _disturbed(self, system: TrueSystem, seed: int, purpose: str) -> InitialState:
-        start = system.start
-        if self.noise == 0 and self.digits is None:
+        start, noise = system.start, self._noise(system.prepared)
+        if noise == 0 and self.digits is None:
             return start
         draws = [generator(seed, f"oracle {purpose}", index=b).standard_normal(start.states.shape[1]) for b in range(len(start.states))]
-        shift = self.noise * system.deviation * np.stack(draws)
+        shift = noise * system.deviation * np.stack(draws)
         history = None if start.history is None else self._rounded(start.history + shift[:, None], system.deviation)
         states = self._rounded(start.states + shift, system.deviation) if history is None else history[:, -1]
         return system.changed(start, states, history)
+
+    def _noise(self, prepared: Prepared) -> float:
+        return max(self.noise, prepared.plan.spec.noise)
 
     def _rounded(self, states: np.ndarray, deviation: np.ndarray) -> np.ndarray:
         if self.digits is None:

@@ -249,3 +249,124 @@ def test_records_of_two_suites_are_not_mixed(cli: Cli, records: Path, toy_suite:
     assert cli("evaluate", "zeros", "--suite", toy_suite, "-o", records).code == 0
     assert "records of suites other, toy; choose one with --suite" in cli("leaderboard", "show", "--records", records).err
     assert cli("leaderboard", "show", "--records", records, "--suite", "toy").code == 0
+
+
+TRACKS = """
+schema = 1
+name = "toy-tracks"
+version = 1
+seed = 0
+metrics = ["valid_prediction_time"]
+
+[defaults]
+training_samples = 200
+context = 5
+horizon = 3.0
+windows = 6
+climate_runs = 0
+
+[[track]]
+name = "clean"
+[[track]]
+name = "noisy"
+noise = 0.1
+metrics = ["valid_prediction_time", "nrmse@1"]
+
+[[task]]
+system = "henon"
+[[task]]
+system = "logistic"
+"""
+
+
+@pytest.fixture
+def tracks(tmp_path: Path) -> Path:
+    path = tmp_path / "tracks.toml"
+    path.write_text(TRACKS)
+    return path
+
+
+def test_a_record_is_completed_track_by_track_and_shard_by_shard(cli: Cli, tracks: Path, tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    ran = cli("evaluate", "persistence", "--suite", tracks, "-o", whole, "--json")
+    assert ran.code == 0, ran.err
+    expected = read_record(whole / "toy-tracks--persistence.json")
+    assert [(cell["task"], cell["track"]) for cell in expected.cells] == [
+        ("henon/clean", "clean"),
+        ("logistic/clean", "clean"),
+        ("henon/noisy", "noisy"),
+        ("logistic/noisy", "noisy"),
+    ]
+    assert cli("evaluate", "persistence", "--suite", tracks, "-o", parts, "--track", "noisy").code == 0
+    assert [cell["task"] for cell in read_record(parts / "toy-tracks--persistence.json").cells] == ["henon/noisy", "logistic/noisy"]
+    for shard in ("2/2", "1/2"):
+        assert cli("evaluate", "persistence", "--suite", tracks, "-o", parts, "--track", "clean", "--shard", shard).code == 0
+    assert (parts / "toy-tracks--persistence.json").read_text().split('"environment"')[0] == (
+        (whole / "toy-tracks--persistence.json").read_text().split('"environment"')[0]
+    )
+    assert read_record(parts / "toy-tracks--persistence.json").sha256 == expected.sha256
+
+
+def test_a_record_of_other_code_is_replaced(cli: Cli, tracks: Path, tmp_path: Path) -> None:
+    cli("evaluate", forecaster(tmp_path), "--suite", tracks, "-o", tmp_path / "r", "--track", "noisy")
+    ran = cli("evaluate", forecaster(tmp_path, fit="'changed'"), "--suite", tracks, "-o", tmp_path / "r", "--track", "clean", "--json")
+    assert [cell["task"] for cell in json.loads(ran.out)[0]["cells"]] == ["henon/clean", "logistic/clean"]
+
+
+def test_processes_give_the_same_record(cli: Cli, tracks: Path, tmp_path: Path) -> None:
+    for jobs in ("1", "2"):
+        assert cli("evaluate", "ngrc", "--suite", tracks, "-o", tmp_path / jobs, "--jobs", jobs, "--track", "clean").code == 0
+    one, two = (read_record(tmp_path / jobs / "toy-tracks--ngrc.json") for jobs in ("1", "2"))
+    assert one.sha256 == two.sha256
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--track", "loud"], "no track 'loud'; tracks are clean, noisy"),
+        (["--task", "henon"], "no task 'henon'; tasks are henon/clean"),
+        (["--track", "noisy", "--task", "henon/clean"], "--task henon/clean: is not in track noisy"),
+        (["--shard", "3"], "--shard 3: not I/N"),
+        (["--shard", "3/2"], "shard = 3/2: give i/n with i from 1 to n"),
+    ],
+)
+def test_a_wrong_part_is_named(cli: Cli, tracks: Path, tmp_path: Path, words: list[str], said: str) -> None:
+    ran = cli("evaluate", "persistence", "--suite", tracks, "-o", tmp_path / "r", *words)
+    assert ran.code in (1, 2)
+    assert said in " ".join(ran.err.split())
+
+
+def test_rankings_are_shown_track_by_track(cli: Cli, tracks: Path, tmp_path: Path) -> None:
+    cli("evaluate", "persistence", "zeros", "--suite", tracks, "-o", tmp_path / "r")
+    cli("evaluate", "climatology", "--suite", tracks, "-o", tmp_path / "r", "--track", "noisy")
+    rows = json.loads(cli("leaderboard", "show", "--records", tmp_path / "r", "--json").out)
+    taking_part = {(row["track"], row["forecaster"]) for row in rows}
+    assert taking_part == {(track, name) for track in ("clean", "noisy") for name in ("persistence", "zeros")} | {("noisy", "climatology")}
+    assert {row["n_systems"] for row in rows} == {2}
+    only = json.loads(cli("leaderboard", "show", "--records", tmp_path / "r", "--track", "noisy", "--metric", "nrmse@1", "--json").out)
+    assert {row["track"] for row in only} == {"noisy"}
+    shown = cli("leaderboard", "show", "--records", tmp_path / "r").out
+    assert "suite toy-tracks, track clean, 2 tasks" in shown
+    assert "suite toy-tracks, track noisy, 2 tasks" in shown
+    wrong = cli("leaderboard", "show", "--records", tmp_path / "r", "--track", "nois")
+    assert "no record has track 'nois'; tracks are clean, noisy; did you mean 'noisy'?" in " ".join(wrong.err.split())
+
+
+def test_a_sealed_round_from_opening_to_verification(cli: Cli, toy_suite: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "first"
+    opened = json.loads(cli("leaderboard", "open", folder, "--suite", toy_suite, "--json").out)
+    assert cli("leaderboard", "verify", folder).code == 1
+    entered = json.loads(cli("leaderboard", "enter", folder, "persistence", "--json").out)
+    assert entered[0]["forecaster"] == "persistence"
+    assert all(len(cell["answers_sha256"]) == 64 for cell in entered[0]["cells"])
+    assert json.loads(cli("leaderboard", "reveal", folder, "--json").out)["commitment"] == opened["commitment"]
+    (folder / "secret.json").unlink()
+    checked = cli("leaderboard", "verify", folder)
+    assert checked.code == 0
+    assert "2 equal, 0 close, 0 differ" in checked.out
+    path = folder / "records" / "first--persistence.json"
+    path.write_text(path.read_text().replace('"n_failed":0', '"n_failed":1', 1))
+    wrong = cli("leaderboard", "verify", folder, "--json")
+    assert wrong.code == 1
+    assert [finding["verdict"] for finding in json.loads(wrong.out)] == ["differs"]
+    assert "did you mean 'persistence'" in cli("leaderboard", "enter", folder, "persistense").err

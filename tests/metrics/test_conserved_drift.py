@@ -12,6 +12,7 @@ from chaosbench.metrics.base import Answer, Scales
 from chaosbench.metrics.conserved_drift import ConservedDrift
 from chaosbench.observations import conserved, observe
 from chaosbench.plans import plan
+from chaosbench.standardising import Units
 from chaosbench.suites import Suite, TaskSpec
 from chaosbench.tasks import prepare
 
@@ -98,7 +99,7 @@ def test_a_task_tells_the_metric_what_its_system_conserves_in_standardised_units
     spec = _task("henon_heiles")
     prepared = prepare(spec, Suite("own", 1, 0, ("conserved_drift",), (spec,)))
     (energy,) = prepared.scales.conserved.values()
-    states = prepared.truth_windows()[0] * prepared._deviation + prepared._mean
+    states = prepared.truth_windows()[0] * prepared.units.deviation + prepared.units.mean
     x, y, p_x, p_y = states.T
     expected = (p_x**2 + p_y**2 + x**2 + y**2) / 2 + x**2 * y - y**3 / 3
     assert energy(prepared.truth_windows()[0]) == pytest.approx(expected, rel=1e-12)
@@ -120,6 +121,14 @@ def test_cosines_and_sines_are_turned_back_into_angles_and_a_reordered_view_into
     assert other(turned.truth_climate()[0]) == pytest.approx(one(prepared.truth_climate()[0]), rel=1e-9)
 
 
+def test_units_that_mix_the_components_are_undone() -> None:
+    stream = np.random.default_rng(0)
+    observed, turn = stream.normal(size=(4, 7, 3)), stream.normal(size=(3, 3))
+    for units in (Units(np.array([1.0, 2.0, 3.0]), np.array([0.5, 1.0, 2.0]), mixing) for mixing in (None, turn)):
+        assert units.back(units.of(observed)) == pytest.approx(observed, rel=1e-10)
+        assert units.back(units.of(observed[0])) == pytest.approx(observed[0], rel=1e-10)
+
+
 @pytest.mark.usefixtures("known_facts")
 def test_hidden_components_leave_nothing_to_compute() -> None:
     spec = _task("henon_heiles", view=("x", "y", "p_x"))
@@ -135,7 +144,7 @@ def test_every_declared_integral_stays_where_it_is_in_standardised_units(name: s
     mean, deviation = states.mean(axis=(0, 1)), states.std(axis=(0, 1))
     deviation[deviation == 0] = 1.0
     truth = (states[0] - mean) / deviation
-    quantities = conserved(planned, mean, deviation)
+    quantities = conserved(planned, Units(mean, deviation, None).back)
     assert set(quantities) == set(system(name).integrals or {})
     # Flows are integrated at 1e-9; fields and noise by steps of fixed size, whose drift in 1 000 samples was measured at up to 0.04.
     tolerance = 0.1 if system(name).space is not None or system(name).noise is not None else 1e-6
