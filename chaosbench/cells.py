@@ -153,6 +153,7 @@ def _answers(job: Job, prepared: Prepared, budget: Budget, volatile: dict[str, A
         prepared.limit,
         "forecast of the windows",
         parameters=prepared.parameters if told else None,
+        members=_members(job, forecaster),
     )
     climate = _forecast(forecaster, prepared.climate_contexts, prepared.climate_length, job.seed, prepared.limit, "free run")
     volatile["predict_seconds"] = time.perf_counter() - started
@@ -195,7 +196,8 @@ def _zero_shot(job: Job, prepared: Prepared, budget: Budget, volatile: dict[str,
         fitted = attempt(f"fit to context {number}", partial(forecaster.fit, training, seed=job.seed, device=job.device, budget=budget))
         volatile["fit_seconds"] += time.perf_counter() - started
         started = time.perf_counter()
-        part = fitted or _forecast(forecaster, context[None], horizon, job.seed, prepared.limit, f"forecast of window {number}")
+        members = _members(job, forecaster)
+        part = fitted or _forecast(forecaster, context[None], horizon, job.seed, prepared.limit, f"forecast of window {number}", members=members)
         volatile["predict_seconds"] += time.perf_counter() - started
         attempt("close", getattr(forecaster, "close", lambda: None))
         if isinstance(part, Failure):
@@ -203,6 +205,11 @@ def _zero_shot(job: Job, prepared: Prepared, budget: Budget, volatile: dict[str,
         parts.append(part)
     values, failed_at = (np.concatenate([getattr(part, name) for part in parts]) for name in ("values", "failed_at"))
     return Answers(Checked(values, failed_at, sum(part.n_nonfinite for part in parts)), empty, None)
+
+
+def _members(job: Job, forecaster: Any) -> int:
+    """Return how many members a window's forecast is asked for: copies of one forecast would look like an ensemble without spread."""
+    return job.spec.samples if getattr(forecaster, "probabilistic", False) else 1
 
 
 def _forecast(
@@ -214,11 +221,12 @@ def _forecast(
     what: str,
     *,
     parameters: np.ndarray | None = None,
+    members: int = 1,
 ) -> Checked | Failure:
-    shape = (len(contexts), 1, horizon, contexts.shape[2])
+    shape = (len(contexts), members, horizon, contexts.shape[2])
     if not len(contexts) or forecaster is None:
         return Checked(np.zeros(shape), np.zeros(0, dtype=np.int64), 0)
-    raw = attempt(what, lambda: forecaster.forecast(contexts.copy(), horizon, parameters=parameters, n_samples=1, seed=seed))
+    raw = attempt(what, lambda: forecaster.forecast(contexts.copy(), horizon, parameters=parameters, n_samples=members, seed=seed))
     return raw if isinstance(raw, Failure) else check(raw, shape, limit, what)
 
 

@@ -25,6 +25,7 @@ class TaskSpec:
     training_samples: over all training_trajectories. validation_samples: default a quarter of that. context: samples before each forecast.
     horizon: of the windows, in Lyapunov times (dominant periods where the Lyapunov time is refused). windows: number of test windows.
     climate_runs, climate_samples: free runs and their length; the first quarter of each is dropped. 0 runs: no climate.
+    samples: members of the ensemble that a probabilistic forecaster is asked for in each window; others answer once. Free runs are single.
     noise: standard deviation of what is added to all that a forecaster sees (training, validation, contexts), in standard deviations of each
     component; truth stays clean. blind: the system cannot be recognised, see `blinding`. track: under which conditions, a name for tables.
     metrics: in place of the suite's; empty for those. training_parameters: changed parameters of the training and validation data, one trajectory of
@@ -46,6 +47,7 @@ class TaskSpec:
     validation_samples: int | None = None
     climate_runs: int = 5
     climate_samples: int = 20_000
+    samples: int = 1
     noise: float = 0.0
     blind: bool = False
     track: str = ""
@@ -56,7 +58,7 @@ class TaskSpec:
 
     def __post_init__(self) -> None:
         where = f"task {self.label!r}"
-        least = {"training_samples": 2, "context": 1, "windows": 1, "training_trajectories": 1, "climate_runs": 0, "climate_samples": 8}
+        least = {"training_samples": 2, "context": 1, "windows": 1, "training_trajectories": 1, "climate_runs": 0, "climate_samples": 8, "samples": 1}
         for key, bound in least.items():
             _whole(getattr(self, key), bound, f"{where}: {key}")
         if self.validation_samples is not None:

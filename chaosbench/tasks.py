@@ -20,7 +20,7 @@ from chaosbench.forecasters.base import Problem, Training
 from chaosbench.geometry import Geometry
 from chaosbench.layout import Sites, sites_of
 from chaosbench.metrics.base import Answer, Scales
-from chaosbench.observations import observe
+from chaosbench.observations import conserved, observe
 from chaosbench.plans import Plan, plan
 from chaosbench.standardising import Units, noisy, statistics, units_of
 from chaosbench.suites import Suite, TaskSpec, metric_from
@@ -94,7 +94,10 @@ class Prepared:
         return self._climate
 
     def floors(self) -> dict[str, tuple[float, float, float]]:
-        """Return {climate metric: (median, 10 %, 90 %)} over all ordered pairs of true free runs: what a perfect model would score."""
+        """Return {climate metric: (median, 10 %, 90 %)}, what a perfect model would score.
+
+        Over all ordered pairs of true free runs; over each with itself for a metric that compares a run with its own start.
+        """
         return self._floors
 
     def final_scales(self) -> Scales:
@@ -125,7 +128,7 @@ class Prepared:
             metric = metric_from(label)
             if metric.needs == "climate":
                 truth = self.truth_climate()
-                pairs = [(a, b) for a in range(len(truth)) for b in range(len(truth)) if a != b]
+                pairs = [(a, b) for a in range(len(truth)) for b in range(len(truth)) if (a == b) == metric.own_floor]
                 whole = np.array([truth.shape[1]])
                 scores = [metric.score(Answer(truth[b][None, None], whole), truth[a][None], self.scales)[0] for a, b in pairs]
                 middle, low, high = np.percentile(scores, [50, 10, 90])
@@ -157,7 +160,7 @@ def prepare(spec: TaskSpec, suite: Suite, progress: Progress | None = None, *, c
     training, validation, contexts, climate = (units.of(shown[name]) for name, _ in _named(raw, held_out, starts, free))
     shifted = _changed_parameters(spec, spec.training_parameters)
     clean = (contexts, climate) if spec.noise == 0 else (units.of(starts), units.of(free))
-    scales = _scales(planned, np.ones(training.shape[2]) if spec.noise == 0 else units.of(raw).std(axis=(0, 1)), places)
+    scales = _scales(planned, units, np.ones(training.shape[2]) if spec.noise == 0 else units.of(raw).std(axis=(0, 1)), places)
     distances = cKDTree(units.of(raw).reshape(-1, training.shape[2])).query(clean[0][:, -1])[0]
     prepared = Prepared(
         plan=planned,
@@ -208,12 +211,21 @@ def _named(*parts: np.ndarray) -> list[tuple[str, np.ndarray]]:
     return list(zip(("training", "validation", "windows", "climate"), parts, strict=True))
 
 
-def _scales(planned: Plan, deviation: np.ndarray, places: Sites | None) -> Scales:
+def _scales(planned: Plan, units: Units, deviation: np.ndarray, places: Sites | None) -> Scales:
     """Return the scales without floors and trust; of blind tasks with one sample as the unit of time."""
     geometry = None if places is None else Geometry(places.fields, places.shape, places.periodic, places.homogeneous)
     unit = planned.dt if planned.spec.blind else 1.0
     dt, period, lyapunov_time = planned.dt / unit, planned.period / unit, planned.lyapunov_time / unit
-    return Scales(dt, period, lyapunov_time, np.array(planned.spectrum) * unit, deviation, geometry=geometry)
+    return Scales(
+        dt=dt,
+        period=period,
+        lyapunov_time=lyapunov_time,
+        spectrum=np.array(planned.spectrum) * unit,
+        standard_deviation=deviation,
+        geometry=geometry,
+        conserved=conserved(planned, units.back),
+        samples=planned.spec.samples,
+    )
 
 
 def _check_continues(spec: TaskSpec, again: np.ndarray, contexts: np.ndarray) -> None:
