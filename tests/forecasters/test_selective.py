@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from chaosbench.errors import ForecasterError
+from chaosbench.forecasters._delta_rule import ChannelMixing, TimeMixing
+from chaosbench.forecasters._gated_linear import GatedLinearAttention, GatedPerceptron
 from chaosbench.forecasters._scan import linear_scan
 from chaosbench.forecasters._selective import S6, SSD, SelectiveLayer, first_steps
 from chaosbench.forecasters._selective_stack import SelectiveStack
@@ -18,6 +20,10 @@ WIDTH, MODES, D = 16, 16, 3
 LAYERS: dict[str, Callable[[torch.Generator], SelectiveLayer]] = {
     "S6": lambda draws: S6(WIDTH, MODES, draws),
     "SSD": lambda draws: SSD(WIDTH, MODES, 8, 16, draws),
+    "attention": lambda draws: GatedLinearAttention(WIDTH, MODES, 2, 16.0, 32, draws),
+    "perceptron": lambda draws: GatedPerceptron(WIDTH, 32, draws),
+    "time mixing": lambda draws: TimeMixing(WIDTH, 8, 16, draws),
+    "channel mixing": lambda draws: ChannelMixing(WIDTH, 32, draws),
 }
 UNIT = np.array([0.5, 1.0, 2.0])
 
