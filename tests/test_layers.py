@@ -43,6 +43,7 @@ LAYERS = [
     {"tasks"},
     {"references"},
     {"wire"},
+    {"isolation"},
     {"worker", "submissions"},
     {"submission_check"},
     {"answers", "resampling", "records"},
