@@ -122,14 +122,15 @@ class SubmittedForecaster(Forecaster):
         forecast_deadline: float = FORECAST_DEADLINE,
         cell_deadline: float = CELL_DEADLINE,
         limits: Limits = Limits(),
-        _confine: bool = True,  # only for tests that show what would happen otherwise
+        _confine: bool = True,  # this and the next only for tests, which show what would happen otherwise
+        _without: Sequence[str] = (),
     ) -> None:
         self.submission = submission
         self.fit_deadline = fit_deadline
         self.forecast_deadline = forecast_deadline
         self.cell_deadline = cell_deadline
         self.limits = limits
-        self._confine = _confine
+        self._protection: dict[str, Any] = {"confine": _confine, "without": _without}
         self._worker: WorkerProcess | None = None
         self._broken: Exception | None = None
         self._spent = 0.0
@@ -203,7 +204,7 @@ class SubmittedForecaster(Forecaster):
         try:
             if self._worker is None:
                 folder, entry, device = self.submission.folder, self.submission.entry, self.submission.device
-                self._worker = WorkerProcess(folder, entry, device=device, limits=self.limits, confine=self._confine)
+                self._worker = WorkerProcess(folder, entry, device=device, limits=self.limits, **self._protection)
             answer, returned = self._worker.call(name, header, arrays, allowed, most)
         except (TimeoutError, ForecasterError) as reason:
             spent = self._spent

@@ -1,5 +1,6 @@
 """The process in which a submission runs, once it is confined: reads calls from stdin, answers on stdout."""
 
+import contextlib
 import importlib
 import os
 import sys
@@ -44,6 +45,7 @@ def serve(folder: str, entry: str, first_words: dict[str, Any]) -> None:
         except BaseException as error:  # the untrusted boundary: whatever a submission raises, SystemExit too, becomes an answer
             answer = {"error": f"{type(error).__name__}: {error}"[:_MESSAGE], "kind": _kind(error)}
             _print(error)
+        _flush()
         send(answers, answer, arrays_out, _FOREVER)
 
 
@@ -81,6 +83,13 @@ def _print(error: BaseException) -> None:
         traceback.print_exception(error)
     except (MemoryError, OSError, ValueError):  # no memory left to say so, or its stderr is closed
         return
+
+
+def _flush() -> None:
+    """Let out what was printed: the process may be ended without notice."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
 
 
 def _geometry(data: dict[str, Any] | None) -> Geometry | None:

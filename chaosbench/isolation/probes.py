@@ -48,7 +48,8 @@ def set_out(folder: str, processes: tuple[int, ...]) -> tuple[Canaries, list[soc
 
     tcp = kept[-1].getsockname()[1] if listening(socket.AF_INET, socket.SOCK_STREAM, (_LOOPBACK, 0)) else None
     udp = kept[-1].getsockname()[1] if listening(socket.AF_INET, socket.SOCK_DGRAM, (_LOOPBACK, 0)) else None
-    named = f"{path}.s" if listening(socket.AF_UNIX, socket.SOCK_STREAM, f"{path}.s") else None
+    with contextlib.chdir(folder):  # the path of a socket must be short
+        named = f"{path}.s" if listening(socket.AF_UNIX, socket.SOCK_STREAM, f"{name}.s") else None
     abstract = f"\0chaosbench-{name}" if listening(socket.AF_UNIX, socket.SOCK_STREAM, f"\0chaosbench-{name}") else None
     return Canaries(path, tcp, udp, named, abstract, processes), kept
 
@@ -105,7 +106,7 @@ def _network(canaries: Canaries) -> list[str]:
     if canaries.abstract_socket is not None:
         attempts.append(("abstract sockets", _connect(socket.AF_UNIX, canaries.abstract_socket)))
     if canaries.named_socket is not None:
-        attempts.append(("sockets in folders", _connect(socket.AF_UNIX, canaries.named_socket)))
+        attempts.append(("sockets in folders", _named(canaries.named_socket)))
     return [name for name, attempt in attempts if _works(attempt)]
 
 
@@ -139,6 +140,14 @@ def _connect(family: int, address: object) -> Callable[[], None]:
         with socket.socket(family, socket.SOCK_STREAM) as caller:
             caller.settimeout(_PATIENCE)
             caller.connect(address)  # type: ignore[arg-type]
+
+    return attempt
+
+
+def _named(path: str) -> Callable[[], None]:
+    def attempt() -> None:
+        with contextlib.chdir(os.path.dirname(path)):
+            _connect(socket.AF_UNIX, os.path.basename(path))()
 
     return attempt
 

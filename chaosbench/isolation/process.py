@@ -38,8 +38,11 @@ _UNLIMITED = Limits(memory=1 << 62, scratch=1 << 62, processes=1 << 30)
 class WorkerProcess:
     """A started worker. isolation: for each layer "on" or what is open; empty when it was not confined."""
 
-    def __init__(self, folder: Path, entry: str, *, device: str, limits: Limits, confine: bool) -> None:
-        """Start; the worker has said its first words when this returns. Raises ForecasterError."""
+    def __init__(self, folder: Path, entry: str, *, device: str, limits: Limits, confine: bool = True, without: Sequence[str] = ()) -> None:
+        """Start; the worker has said its first words when this returns. Raises ForecasterError.
+
+        confine, without: only for tests, which show what would happen without protection, or without steps of it.
+        """
         self._place = tempfile.TemporaryDirectory(prefix="chaosbench-submission-")
         scratch, outside = (os.path.join(os.path.realpath(self._place.name), name) for name in ("scratch", "outside"))
         os.mkdir(scratch)
@@ -48,7 +51,7 @@ class WorkerProcess:
             self._place.cleanup()
             raise ForecasterError(f"{folder}: holds the folder of temporary files; set TMPDIR to one elsewhere")
         told: dict[str, Any] = {"folder": str(folder), "entry": entry, "scratch": scratch, "outside": outside, "device": device}
-        told |= {"limits": asdict(limits), "confine": confine, "harness": os.getpid()}
+        told |= {"limits": asdict(limits), "confine": confine, "without": list(without), "harness": os.getpid()}
         self._killed_before = _kernel_kills()
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-c", _START, str(Path(chaosbench.__file__).parents[1]), json.dumps(told)],

@@ -4,15 +4,18 @@ import os
 
 from chaosbench.isolation import kernel
 
+SCRATCH = "/scratch"  # short, because the path of a socket must be, and the same on every run
 
-def build_root(scratch: str, look: list[str], devices: list[str], size: int) -> None:
+
+def build_root(empty: str, look: list[str], devices: list[str], size: int) -> None:
     """Replace the root of this mount namespace. Raises OSError, then with the old root still in place.
 
-    `look` and `devices` appear at their own paths, symbolic links on the way included. `scratch` and /dev/shm share one file system in memory
-    of `size` bytes that ends with the namespace. /proc shows the processes of this process's namespace.
+    `look` and `devices` appear at their own paths, symbolic links on the way included. SCRATCH and /dev/shm share one file system in memory of
+    `size` bytes that ends with the namespace; /tmp leads to the first. /proc shows the processes of this process's namespace. empty: a folder
+    that the new root may cover.
     """
     kernel.mount("none", "/", None, kernel.RECURSIVE | kernel.PRIVATE)
-    root = scratch  # hidden below the new root, and empty
+    root = empty
     kernel.mount("tmpfs", root, "tmpfs", kernel.NO_SUID | kernel.NO_DEV, "size=16m,mode=755")
     try:
         bound: list[str] = []
@@ -21,14 +24,16 @@ def build_root(scratch: str, look: list[str], devices: list[str], size: int) -> 
             if not any(real == above or real.startswith(f"{above}/") for above in bound):
                 kernel.mount(real, root + real, None, kernel.BIND | kernel.RECURSIVE)
                 bound.append(real)
-        for folder in ("/proc", "/dev/shm", "/.kept", scratch):
+        for folder in ("/proc", "/dev/shm", "/.kept", SCRATCH):
             os.makedirs(root + folder, exist_ok=True)
         for name, target in (("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2")):
             os.symlink(target, f"{root}/dev/{name}")
+        if not os.path.lexists(f"{root}/tmp"):
+            os.symlink(SCRATCH, f"{root}/tmp")
         kernel.mount("proc", f"{root}/proc", "proc", kernel.NO_SUID | kernel.NO_DEV)
         kernel.make_read_only(root)
         kernel.mount("tmpfs", f"{root}/.kept", "tmpfs", kernel.NO_SUID | kernel.NO_DEV, f"size={size},nr_inodes=100000,mode=700")
-        for name, target in (("scratch", scratch), ("shared", "/dev/shm")):
+        for name, target in (("scratch", SCRATCH), ("shared", "/dev/shm")):
             os.mkdir(f"{root}/.kept/{name}", 0o700)
             kernel.mount(f"{root}/.kept/{name}", root + target, None, kernel.BIND)
         kernel.unmount(f"{root}/.kept")

@@ -21,7 +21,7 @@ from typing import Any
 from chaosbench.isolation import kernel, landlock, sight
 from chaosbench.isolation.limits import Limits, apply_limits
 from chaosbench.isolation.probes import Canaries, levels, set_out
-from chaosbench.isolation.root import build_root
+from chaosbench.isolation.root import SCRATCH, build_root
 from chaosbench.isolation.tree import descendants
 
 _REFUSED = 99  # exit status of a child that could not enter a user namespace
@@ -40,6 +40,7 @@ class _Task:
     device: str
     limits: Limits
     canaries: Canaries
+    without: tuple[str, ...] = ()  # steps to leave out, so that tests reach the levels of other systems
     why: dict[str, str] = field(default_factory=dict)
     own_users: bool = False
     own_root: bool = False
@@ -47,6 +48,8 @@ class _Task:
     def attempt(self, step: str, act: Callable[[], Any]) -> bool:
         """Do `act`; when the system refuses, keep its reason under `step`."""
         try:
+            if step in self.without:
+                raise OSError(0, "left out")
             act()
         except OSError as reason:
             self.why.setdefault(step, reason.strerror or str(reason))
@@ -55,13 +58,13 @@ class _Task:
 
 
 def main(text: str) -> None:
-    """Run the worker described by the JSON object `text`: folder, entry, scratch, outside, device, limits, confine, harness."""
+    """Run the worker described by the JSON object `text`: folder, entry, scratch, outside, device, limits, confine, without, harness."""
     told = json.loads(text)
     if not told["confine"]:
         return _serve(told["folder"], told["entry"], {})
     canaries, listeners = set_out(told["outside"], (told["harness"], os.getpid()))
-    task = _Task(told["folder"], told["entry"], told["scratch"], told["device"], Limits(**told["limits"]), canaries)
-    task.attempt("processes", kernel.adopt_orphans)
+    task = _Task(told["folder"], told["entry"], told["scratch"], told["device"], Limits(**told["limits"]), canaries, tuple(told["without"]))
+    task.attempt("orphans", kernel.adopt_orphans)
     reading, writing = os.pipe()
     status = _run(lambda: _leave(task, writing, {writing}))
     os.close(writing)
@@ -112,6 +115,8 @@ def _leave(task: _Task, answer: int, keep: set[int]) -> int:
     with contextlib.suppress(OSError):
         kernel.die_with_parent()
     try:
+        if "users" in task.without:
+            raise OSError(0, "left out")
         kernel.enter_user_namespace()
         task.own_users = True
     except OSError as reason:
@@ -138,6 +143,9 @@ def _first(task: _Task, mounts: bool) -> int:
         if mounts:
             look, devices = sight.readable(task.folder, task.device), sight.devices(task.device)
             task.own_root = task.attempt("root", lambda: build_root(task.scratch, look, devices, task.limits.scratch))
+            if task.own_root:
+                os.environ.update({name: value.replace(task.scratch, SCRATCH) for name, value in os.environ.items() if task.scratch in value})
+                task.scratch = SCRATCH
     worker = _fork(lambda: _confined(task))
     task.attempt("privileges", kernel.drop_privileges)
     return _wait_for(worker)
