@@ -39,6 +39,7 @@ _REQUIRED = ("schema", "name", "version", "entry", "authors", "license")
 FIT_DEADLINE = 600.0
 FORECAST_DEADLINE = 300.0
 CELL_DEADLINE = 1200.0
+MAX_BYTES = 200_000_000  # of all files of a submission
 _SLACK = 1 << 20
 _KINDS: Mapping[str, type[ForecasterError]] = {"oom": MemoryCapError, "invalid_output": OutputError}
 
@@ -244,10 +245,14 @@ def _plain(geometry: Geometry | None) -> dict[str, Any] | None:
     return None if geometry is None else asdict(geometry)
 
 
+def submission_files(root: Path) -> list[Path]:
+    """Return the files that make up a submission, sorted: all but compiled caches."""
+    return [path for path in sorted(root.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
+
+
 def _folder_hash(root: Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted(root.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            digest.update(f"{path.relative_to(root).as_posix()}\0{path.stat().st_size}\0".encode())
-            digest.update(path.read_bytes())
+    for path in submission_files(root):
+        digest.update(f"{path.relative_to(root).as_posix()}\0{path.stat().st_size}\0".encode())
+        digest.update(path.read_bytes())
     return digest.hexdigest()

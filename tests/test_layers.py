@@ -45,7 +45,7 @@ LAYERS = [
     {"wire"},
     {"isolation"},
     {"worker", "submissions"},
-    {"submission_check"},
+    {"submission_check", "submission_archive"},
     {"answers", "resampling", "records"},
     {"entrants", "scoring"},
     {"cells", "ranking"},
