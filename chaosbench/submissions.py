@@ -114,6 +114,7 @@ class SubmittedForecaster(Forecaster):
 
     rollout: ClassVar = "direct"
     source: ClassVar[str] = "a submission"
+    _worker: WorkerProcess | None = None
 
     def __init__(
         self,
@@ -132,7 +133,6 @@ class SubmittedForecaster(Forecaster):
         self.cell_deadline = cell_deadline
         self.limits = limits
         self._protection: dict[str, Any] = {"confine": _confine, "without": _without}
-        self._worker: WorkerProcess | None = None
         self._broken: Exception | None = None
         self._spent = 0.0
         self._report: dict[str, Any] = {}

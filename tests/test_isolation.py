@@ -159,6 +159,7 @@ class World:
             tried("rename", lambda: os.rename(here + "/other.txt", here + "/moved.txt"))
             tried("remove", lambda: os.remove(here + "/third.txt"))
             tried("own-folder", lambda: opened(os.path.dirname(__file__) + "/added.txt", "w"))
+            tried("settings-of-system", lambda: open("/proc/sys/kernel/core_pattern", "a").close())
             tried("environment", lambda: opened(f"/proc/{{victim}}/environ"))
             tried("memory", lambda: open(f"/proc/{{victim}}/mem", "rb").close())
             tried("root-of-other", lambda: os.listdir(f"/proc/{{victim}}/root" + here))
@@ -214,7 +215,7 @@ def a_world(folder: Path) -> Iterator[World]:
 
 ACTS = {
     "files": (
-        *("read", "list", "through-link", "write", "append", "mode", "times", "rename", "remove", "own-folder"),
+        *("read", "list", "through-link", "write", "append", "mode", "times", "rename", "remove", "own-folder", "settings-of-system"),
         *("environment", "memory", "root-of-other", "environment-of-harness", "memory-of-harness"),
     ),
     "network": ("tcp", "udp", "abstract", "named"),
@@ -387,6 +388,23 @@ def test_more_processes_than_allowed_are_a_crash_that_says_so(hostile: Hostile) 
     assert (ended.status, "fork GOT" in ended.log) == ("crash", False)
     assert "more than 4 processes; start fewer" in ended.reason
     assert hostile.run(fit=code, _confine=False).got("fork")
+
+
+@pytest.mark.parametrize("without", [(), ("landlock",)], ids=["confined", "without Landlock"])
+def test_it_cannot_make_namespaces_and_file_systems_of_its_own(hostile: Hostile, reached: Mapping[str, str], without: tuple[str, ...]) -> None:
+    need(reached, "process", "files")
+    code = """
+        import ctypes
+        libc = ctypes.CDLL(None, use_errno=True)
+        def call(name, *arguments):
+            if getattr(libc, name)(*arguments) != 0: raise OSError(ctypes.get_errno(), name)
+        tried("unshare", lambda: call("unshare", 0x10000000 | 0x20000))
+        tried("mount", lambda: call("mount", b"tmpfs", os.getcwd().encode(), b"tmpfs", 0, b""))
+    """
+    free = hostile.run(fit=code, _confine=False)
+    if not (free.got("unshare") and free.got("mount")):
+        pytest.skip("this system does not let even unconfined code do that")
+    assert not hostile.run(fit=code, _without=without).got("mount")
 
 
 def test_a_fork_bomb_is_over_with_its_cell(hostile: Hostile, reached: Mapping[str, str]) -> None:

@@ -37,7 +37,8 @@ def apply_limits(limits: Limits, *, reserves_memory: bool, own_users: bool) -> N
     namespace of its own, whose processes alone are counted; otherwise those that the user runs elsewhere are allowed for.
     """
     wanted = {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: limits.scratch}
-    wanted[resource.RLIMIT_NPROC] = limits.tasks if own_users else limits.tasks + _tasks_of_user()
+    if own_users or os.path.isdir("/proc/self"):
+        wanted[resource.RLIMIT_NPROC] = limits.tasks if own_users else limits.tasks + _tasks_of_user()
     if not reserves_memory:
         wanted[resource.RLIMIT_AS] = limits.address_space
     for which, most in wanted.items():

@@ -8,6 +8,7 @@ the standard library and to this package.
 import contextlib
 import json
 import os
+import re
 import select
 import signal
 import sys
@@ -27,6 +28,7 @@ from chaosbench.isolation.tree import descendants
 _REFUSED = 99  # exit status of a child that could not enter a user namespace
 _PAUSE = 0.05
 _STANDARD = 3
+_OWN_PID_MAX = (6, 14)  # before that version of Linux the root user would change it for everyone
 _WORKER = "chaosbench.worker"
 
 
@@ -138,8 +140,8 @@ def _first(task: _Task, mounts: bool) -> int:
         kernel.die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # signals without a handler do not reach the first process from inside
     if os.getpid() == 1:
-        with contextlib.suppress(OSError):
-            Path("/proc/sys/kernel/pid_max").write_text(str(task.limits.tasks))  # of this namespace alone, from Linux 6.14 on
+        if task.own_users:
+            _bound_namespaces(task.limits.tasks)
         if mounts:
             look, devices = sight.readable(task.folder, task.device), sight.devices(task.device)
             task.own_root = task.attempt("root", lambda: build_root(task.scratch, look, devices, task.limits.scratch))
@@ -149,6 +151,16 @@ def _first(task: _Task, mounts: bool) -> int:
     worker = _fork(lambda: _confined(task))
     task.attempt("privileges", kernel.drop_privileges)
     return _wait_for(worker)
+
+
+def _bound_namespaces(tasks: int) -> None:
+    """Allow no user namespaces below this one and, where that is a number of the process namespace and not of the system, so many tasks in it."""
+    with contextlib.suppress(OSError):
+        Path("/proc/sys/user/max_user_namespaces").write_text("0")
+    release = re.match(r"(\d+)\.(\d+)", os.uname().release)
+    if release is not None and (int(release[1]), int(release[2])) >= _OWN_PID_MAX:
+        with contextlib.suppress(OSError):
+            Path("/proc/sys/kernel/pid_max").write_text(str(tasks))
 
 
 def _confined(task: _Task) -> int:
