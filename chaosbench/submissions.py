@@ -222,10 +222,10 @@ class SubmittedForecaster(Forecaster):
         return answer, returned
 
 
-def entrant_class(submission: Submission, **limits: Any) -> type[SubmittedForecaster]:
+def entrant_class(submission: Submission, settings: Mapping[str, Any] = {}) -> type[SubmittedForecaster]:
     """Return a forecaster class without options that runs `submission`, named and identified by the submission's own name, version and files.
 
-    limits: keywords of SubmittedForecaster.
+    settings: keyword arguments of SubmittedForecaster.
     """
 
     class Submitted(SubmittedForecaster):
@@ -236,7 +236,7 @@ def entrant_class(submission: Submission, **limits: Any) -> type[SubmittedForeca
         source_sha256: ClassVar[str] = submission.sha256
 
         def __init__(self) -> None:
-            super().__init__(submission, **limits)
+            super().__init__(submission, **settings)
 
     return Submitted
 

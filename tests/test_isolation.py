@@ -85,7 +85,7 @@ class Hostile:
         how = {"fit_deadline": 60.0, "forecast_deadline": 60.0, **how}
         inside = {name: textwrap.indent(textwrap.dedent(text).strip(), 8 * " ") for name, text in (("fit", fit), ("forecast", forecast))}
         (self.folder / "forecaster.py").write_text(CODE.format(top=textwrap.dedent(top), **inside))
-        record = evaluate(entrant_class(read_submission(self.folder), **how), SUITE)
+        record = evaluate(entrant_class(read_submission(self.folder), how), SUITE)
         volatile = record.volatile["cells"]["henon/0"]
         cell = record.cells[0]
         assert len(volatile["log"]) <= 4096
@@ -407,6 +407,22 @@ def test_it_cannot_make_namespaces_and_file_systems_of_its_own(hostile: Hostile,
     assert not hostile.run(fit=code, _without=without).got("mount")
 
 
+def test_memory_that_belongs_to_no_process_is_not_to_be_had(hostile: Hostile, reached: Mapping[str, str]) -> None:
+    need(reached, "process")
+    code = """
+        import ctypes
+        libc = ctypes.CDLL(None, use_errno=True)
+        def segment():
+            made = libc.shmget(0, 1 << 20, 0o1600)
+            if made < 0: raise OSError(ctypes.get_errno(), "shmget")
+            libc.shmctl(made, 0, None)
+            return made
+        tried("segment", segment)
+    """
+    assert hostile.run(fit=code, _confine=False).got("segment")
+    assert not hostile.run(fit=code).got("segment")
+
+
 def test_a_fork_bomb_is_over_with_its_cell(hostile: Hostile, reached: Mapping[str, str]) -> None:
     need(reached, "process")
     ended = hostile.run(fit="while True: os.fork()")
@@ -427,6 +443,12 @@ CHILDREN = f"""
     time.sleep(1)
     tried("fill", lambda: 3)
 """
+HIDDEN = f"""
+    file = os.memfd_create("hidden")
+    for _ in range(300): os.write(file, bytes({MB}))
+    time.sleep(1)
+    tried("fill", lambda: os.fstat(file).st_size)
+"""
 RESERVE = f"""
     kept = np.empty({3 << 30} // 8)
     tried("fill", lambda: kept.nbytes)
@@ -438,9 +460,10 @@ RESERVE = f"""
     [
         (FILL, "more than 0.244141 GiB of memory"),
         (CHILDREN, "more than 0.244141 GiB of memory"),
+        (HIDDEN, "more than 0.244141 GiB of memory"),
         (RESERVE, "fit raised MemoryError|ArrayMemoryError"),
     ],
-    ids=["one process", "children", "address space"],
+    ids=["one process", "children", "unmapped file", "address space"],
 )
 def test_too_much_memory_is_oom(hostile: Hostile, reached: Mapping[str, str], code: str, said: str) -> None:
     need(reached, "memory")

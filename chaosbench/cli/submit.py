@@ -114,10 +114,15 @@ def run(
     chosen, submission = seed_list(seeds), read_submission(folder)
     if output.resolve().is_relative_to(submission.folder):
         raise ForecasterError(f"--output {output}: stands in the submission, which could read the truth there; choose a folder elsewhere")
-    deadlines = {"fit_deadline": fit_deadline, "forecast_deadline": forecast_deadline, "cell_deadline": cell_deadline}
-    limits = Limits(memory=int(memory * GIB))
+    settings = {"fit_deadline": fit_deadline, "forecast_deadline": forecast_deadline, "cell_deadline": cell_deadline}
     with progress(f"run {submission.name}") as report:
-        record = evaluate(entrant_class(submission, **deadlines, limits=limits), suite, seeds=chosen, cache=output / "cache", progress=report)
+        record = evaluate(
+            entrant_class(submission, {**settings, "limits": Limits(memory=int(memory * GIB))}),
+            suite,
+            seeds=chosen,
+            cache=output / "cache",
+            progress=report,
+        )
     path = write_record(record, output)
     if json:
         echo_json({**record_data(record, path), "isolation": record.environment.get("isolation", {})})

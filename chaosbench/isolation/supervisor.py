@@ -13,7 +13,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -128,7 +128,7 @@ def _leave(task: _Task, answer: int, keep: set[int]) -> int:
         task.why["users"] = reason.strerror or str(reason)
     os.close(answer)
     task.attempt("network", lambda: kernel.unshare(kernel.NEW_NETWORK))
-    task.attempt("shared memory", lambda: kernel.unshare(kernel.NEW_IPC))
+    task.attempt("segments", lambda: kernel.unshare(kernel.NEW_IPC))
     mounts = task.attempt("root", lambda: kernel.unshare(kernel.NEW_MOUNTS))
     task.attempt("processes", lambda: kernel.unshare(kernel.NEW_PIDS))
     return _wait_for(_fork(lambda: _first(task, mounts)))
@@ -141,7 +141,7 @@ def _first(task: _Task, mounts: bool) -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # signals without a handler do not reach the first process from inside
     if os.getpid() == 1:
         if task.own_users:
-            _bound_namespaces(task.limits.tasks)
+            _bound_namespaces(task.limits.tasks, task.why)
         if mounts:
             look, devices = sight.readable(task.folder, task.device), sight.devices(task.device)
             task.own_root = task.attempt("root", lambda: build_root(task.scratch, look, devices, task.limits.scratch))
@@ -153,10 +153,15 @@ def _first(task: _Task, mounts: bool) -> int:
     return _wait_for(worker)
 
 
-def _bound_namespaces(tasks: int) -> None:
-    """Allow no user namespaces below this one and, where that is a number of the process namespace and not of the system, so many tasks in it."""
-    with contextlib.suppress(OSError):
-        Path("/proc/sys/user/max_user_namespaces").write_text("0")
+def _bound_namespaces(tasks: int, why: Mapping[str, str]) -> None:
+    """Allow no user namespaces below this one, no memory segments without a process, and so many tasks.
+
+    The last where that is a number of the process namespace and not of the system.
+    """
+    for name, needed in (("user/max_user_namespaces", "users"), ("kernel/shmmni", "segments")):
+        with contextlib.suppress(OSError):
+            if needed not in why:
+                Path(f"/proc/sys/{name}").write_text("0")
     release = re.match(r"(\d+)\.(\d+)", os.uname().release)
     if release is not None and (int(release[1]), int(release[2])) >= _OWN_PID_MAX:
         with contextlib.suppress(OSError):

@@ -44,6 +44,23 @@ def proportional(numbers: list[int]) -> int:
     return total
 
 
+def unmapped(numbers: list[int]) -> int:
+    """Return at least how many bytes these processes hold in anonymous files (memfd) without mapping them: `resident` does not see those."""
+    sizes: dict[int, int] = {}
+    mapped = 0
+    for number in numbers:
+        with contextlib.suppress(OSError, IndexError), open(f"/proc/{number}/statm") as file:
+            mapped += int(file.read().split()[2]) * _PAGE
+        folder = f"/proc/{number}/fd"
+        with contextlib.suppress(OSError):
+            for name in os.listdir(folder):
+                with contextlib.suppress(OSError):
+                    if os.readlink(f"{folder}/{name}").startswith("/memfd:"):
+                        found = os.stat(f"{folder}/{name}")
+                        sizes[found.st_ino] = 512 * found.st_blocks
+    return max(0, sum(sizes.values()) - mapped) if sizes else 0
+
+
 def _by_parent(root: int) -> list[int]:
     children: dict[int, list[int]] = {}
     with contextlib.suppress(OSError):

@@ -6,7 +6,7 @@ import time
 
 from chaosbench.errors import ForecasterError, MemoryCapError
 from chaosbench.isolation.limits import GIB, Limits
-from chaosbench.isolation.tree import descendants, proportional, resident
+from chaosbench.isolation.tree import descendants, proportional, resident, unmapped
 
 LOG_BYTES = 4096
 _EVERY = 0.05  # seconds between two looks, more where a look takes long
@@ -69,9 +69,10 @@ class Watchdog:
         numbers = descendants(self._root)
         if len(numbers) > self._limits.processes:
             raise ForecasterError(f"more than {self._limits.processes} processes; start fewer")
-        held = resident(numbers)
+        hidden = unmapped(numbers)
+        held = resident(numbers) + hidden
         if held > self._limits.memory:
-            held = proportional(numbers)
+            held = proportional(numbers) + hidden
         self.peak = max(self.peak, held)
         if held > self._limits.memory:
             raise MemoryCapError(f"more than {self._limits.memory / GIB:g} GiB of memory, with all its processes; use less")
