@@ -1,7 +1,7 @@
 """`submit new`, `submit check`, `submit pack` and `submit run`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -114,15 +114,10 @@ def run(
     chosen, submission = seed_list(seeds), read_submission(folder)
     if output.resolve().is_relative_to(submission.folder):
         raise ForecasterError(f"--output {output}: stands in the submission, which could read the truth there; choose a folder elsewhere")
-    settings = {"fit_deadline": fit_deadline, "forecast_deadline": forecast_deadline, "cell_deadline": cell_deadline}
+    settings: dict[str, Any] = {"fit_deadline": fit_deadline, "forecast_deadline": forecast_deadline, "cell_deadline": cell_deadline}
+    settings |= {"limits": Limits(memory=int(memory * GIB))}
     with progress(f"run {submission.name}") as report:
-        record = evaluate(
-            entrant_class(submission, {**settings, "limits": Limits(memory=int(memory * GIB))}),
-            suite,
-            seeds=chosen,
-            cache=output / "cache",
-            progress=report,
-        )
+        record = evaluate(entrant_class(submission, settings), suite, seeds=chosen, cache=output / "cache", progress=report)
     path = write_record(record, output)
     if json:
         echo_json({**record_data(record, path), "isolation": record.environment.get("isolation", {})})
