@@ -35,6 +35,7 @@ def evaluate(
     tasks: Sequence[str] | None = None,
     shard: tuple[int, int] = (1, 1),
     again: bool = False,
+    commitment: str | None = None,
 ) -> Record:
     """Return the record of `forecaster` on every task of `suite`, once for each seed.
 
@@ -47,7 +48,8 @@ def evaluate(
     cache: folder of finished cells; a cell found there whole, with the same forecaster source, options, task, metrics and device, is not run again.
     progress: called with (fraction done, sentence) after each cell and, without an executor, by trainings that take long.
     tasks: only these of the suite. shard: (i, n), only every n-th cell from the i-th on, for jobs that share the work; `records.joined` puts the
-    parts together. again: do not take from the cache what did not end "ok".
+    parts together. again: do not take from the cache what did not end "ok". commitment: of the sealed round that `suite` belongs to; answers are then
+    kept in the cache, which is needed.
 
     Returns
     -------
@@ -64,9 +66,12 @@ def evaluate(
     index, count = shard
     if not 1 <= index <= count:
         raise TaskError(f"shard = {index}/{count}: give i/n with i from 1 to n")
+    if commitment is not None and cache is None:
+        raise TaskError("commitment: the answers of a sealed round are kept in the cache; give a folder as cache")
     who = entrant(forecaster, options)
+    folder = None if cache is None else Path(cache)
     chosen = suite.tasks if tasks is None else [suite.task(label) for label in tasks]
-    jobs = [Job(who, suite, spec, int(seed), device, None if cache is None else Path(cache)) for spec in chosen for seed in seeds][index - 1 :: count]
+    jobs = [Job(who, suite, spec, int(seed), device, folder, commitment) for spec in chosen for seed in seeds][index - 1 :: count]
     if again:
         for job in jobs:
             forget_failed(job)
@@ -79,7 +84,7 @@ def evaluate(
             progress(len(cells) / len(jobs), f"{who.name} on {cell.entry['task']}, seed {cell.entry['seed']}: {word}")
     ordered = [cells[place] for place in range(len(jobs))]
     return Record(
-        identity=identity_of(who, suite),
+        identity=identity_of(who, suite, commitment),
         cells=tuple(cell.entry for cell in ordered),
         environment=_environment(device),
         volatile={
@@ -91,7 +96,7 @@ def evaluate(
     )
 
 
-def identity_of(who: Entrant, suite: Suite) -> dict[str, Any]:
+def identity_of(who: Entrant, suite: Suite, commitment: str | None = None) -> dict[str, Any]:
     """Return the identity that a record of `who` on `suite` has."""
     return {
         "forecaster": who.name,
@@ -102,6 +107,7 @@ def identity_of(who: Entrant, suite: Suite) -> dict[str, Any]:
         "suite_sha256": suite.sha256,
         "scoring": SCORING,
         **({"reference": True} if who.reference else {}),
+        **({"commitment": commitment} if commitment else {}),
     }
 
 

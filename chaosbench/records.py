@@ -17,8 +17,8 @@ from chaosbench.identity import canonical_json, sha256_of, sha256_of_array
 SCHEMA = 1
 _KEYS = ("schema", "identity", "cells", "environment", "volatile", "sha256")
 _IDENTITY = ("forecaster", "version", "source_sha256", "options", "suite", "suite_sha256", "scoring")
-_MAY_HAVE = ("reference",)  # of the identity: true where the answers were made with the truth, absent everywhere else
-_CELL_MAY_HAVE = ("track",)  # absent where the suite has no tracks
+_MAY_HAVE = ("reference", "commitment")  # of the identity: true where the answers were made with the truth; of a sealed round; absent elsewhere
+_CELL_MAY_HAVE = ("track", "answers_sha256")  # absent where the suite has no tracks, where answers were not kept
 _CELL = ("task", "system", "system_identity", "time_unit", "seed", "status", "reason", "metrics", "windows_sha256")
 _METRIC = ("value", "interval", "n", "n_failed", "n_censored", "floor")
 
@@ -29,8 +29,9 @@ Windows = Mapping[str, np.ndarray]
 class Record:
     """One forecaster on one suite.
 
-    identity: forecaster, version, source_sha256, options, suite, suite_sha256, scoring, reference where it is one. cells: one a task and seed: task,
-    system, system_identity, time_unit, seed, status, reason, metrics {label: value, interval, n, n_failed, n_censored, floor}, windows_sha256.
+    identity: forecaster, version, source_sha256, options, suite, suite_sha256, scoring; reference where it is one; commitment of its round.
+    cells: one a task and seed: task, system, system_identity, time_unit, seed, status, reason, windows_sha256; track; answers_sha256 in rounds;
+    metrics {label: value, interval, n, n_failed, n_censored, floor}.
     environment: where it ran. volatile: seconds, deterministic (whether seeds change nothing, where known) and, by "task/seed", times, parameter
     counts and tracebacks. Only identity and cells enter the hash. windows:
     {windows_sha256: {metric label: per-window scores, "failed_at" and others}}.
@@ -149,25 +150,25 @@ def read_record(path: Path, *, windows: bool = True) -> Record:
     return Record(record.identity, record.cells, record.environment, record.volatile, {sha: read_windows(sha, Path(path).parent) for sha in wanted})
 
 
-def write_windows(windows: Windows, folder: Path) -> str:
-    """Write per-window arrays as windows/<hash>.npz below `folder`; return the hash."""
+def write_windows(windows: Windows, folder: Path, kind: str = "windows") -> str:
+    """Write per-window arrays as <kind>/<hash>.npz below `folder`; return the hash."""
     sha = windows_sha256(windows)
     buffer = io.BytesIO()
     arrays: dict[str, Any] = {name: windows[name] for name in sorted(windows)}
     np.savez(buffer, **arrays)
-    write_whole(folder / "windows" / f"{sha}.npz", buffer.getvalue())
+    write_whole(folder / kind / f"{sha}.npz", buffer.getvalue())
     return sha
 
 
-def read_windows(sha: str, folder: Path) -> Windows:
-    """Return the arrays of windows/<sha>.npz below `folder`. Raises RecordError when the file is missing, damaged or holds something else."""
-    path = folder / "windows" / f"{sha}.npz"
+def read_windows(sha: str, folder: Path, kind: str = "windows") -> Windows:
+    """Return the arrays of <kind>/<sha>.npz below `folder`. Raises RecordError when the file is missing, damaged or holds something else."""
+    path = folder / kind / f"{sha}.npz"
     try:
         # Through memory: np.load leaves the file open when it is damaged.
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             windows = {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, BadZipFile) as reason:
-        raise RecordError(f"{path}: cannot be read ({reason}); the record's per-window scores belong beside it") from reason
+        raise RecordError(f"{path}: cannot be read ({reason}); the record's {kind} belong beside it") from reason
     found = windows_sha256(windows)
     if found != sha:
         raise RecordError(f"{path}: its arrays hash to {found}: the file was changed; evaluate again")

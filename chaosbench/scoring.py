@@ -1,5 +1,6 @@
 """From answers to scores: one number a window, one line a metric. Failures score their declared value and are counted, never dropped."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,25 @@ class Scored:
     censored: np.ndarray
 
 
+def to_arrays(answers: Answers) -> dict[str, np.ndarray]:
+    """Return the checked answers as arrays, from which `from_arrays` makes them again; of failures nothing is kept."""
+    arrays: dict[str, np.ndarray] = {}
+    for name, answer in (("windows", answers.windows), ("climate", answers.climate)):
+        if isinstance(answer, Checked):
+            arrays |= {name: answer.values, f"{name} failed_at": answer.failed_at, f"{name} n_nonfinite": np.array([answer.n_nonfinite])}
+    return arrays
+
+
+def from_arrays(arrays: Mapping[str, np.ndarray]) -> Answers:
+    """Return the answers kept by `to_arrays`, without their map; what was not kept is a crash, and scores as one."""
+    lost = Failure("crash", "no answer was kept")
+    windows, climate = (
+        Checked(arrays[name], arrays[f"{name} failed_at"], int(arrays[f"{name} n_nonfinite"][0])) if name in arrays else lost
+        for name in ("windows", "climate")
+    )
+    return Answers(windows, climate, None)
+
+
 def score(answers: Answers, prepared: Prepared) -> tuple[dict[str, Any], dict[str, np.ndarray], list[str]]:
     """Return ({metric label: entry of the record}, {array name: per-window arrays}, reasons of failures met while scoring).
 
@@ -42,9 +62,10 @@ def score(answers: Answers, prepared: Prepared) -> tuple[dict[str, Any], dict[st
     arrays: dict[str, np.ndarray] = {}
     reasons: list[str] = []
     scales = prepared.final_scales()
+    shared: dict[Any, Any] = {}
     for label in prepared.metrics:
         metric = metric_from(label)
-        scored = _scored_map(metric, answers, prepared, scales) if metric.needs == "map" else _scored_runs(metric, answers, prepared, scales)
+        scored = _scored_map(metric, answers, prepared, scales, shared) if metric.needs == "map" else _scored_runs(metric, answers, prepared, scales)
         if isinstance(scored, Failure):
             reasons.append(f"{label}: {scored.reason}")
             scored = _all_failed(metric, 1)
@@ -91,15 +112,18 @@ def _scored_runs(metric: Metric, answers: Answers, prepared: Prepared, scales: S
     return Scored(scores, failed, np.asarray(metric.censored(scores, truth, scales)) & ~failed)
 
 
-def _scored_map(metric: Metric, answers: Answers, prepared: Prepared, scales: Scales) -> Scored | Failure:
-    """The map is foreign code, so measuring it can fail like a forecast; having no map is a failure with a plain reason."""
+def _scored_map(metric: Metric, answers: Answers, prepared: Prepared, scales: Scales, shared: dict[Any, Any]) -> Scored | Failure:
+    """The map is foreign code, so measuring it can fail like a forecast; having no map is a failure with a plain reason.
+
+    shared: what metrics of this cell have measured on the map, so that it is measured once.
+    """
     model = answers.map
     if isinstance(model, Failure):
         return model
     if not isinstance(model, AutonomousMap):
         return Failure("refused", "the forecaster gives no map with a tangent")
     empty = np.zeros((0, 1, 0, prepared.problem.dimension))
-    answer = Answer(empty, np.zeros(0, dtype=np.int64), model, prepared.contexts[0].copy())
+    answer = Answer(empty, np.zeros(0, dtype=np.int64), model, prepared.contexts[0].copy(), shared)
     scores = attempt("map", lambda: metric.score(answer, None, scales))
     if isinstance(scores, Failure):
         return scores

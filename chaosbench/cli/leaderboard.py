@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from chaosbench.cli import rounds
 from chaosbench.cli.chosen_records import chosen_tasks, read_records
 from chaosbench.cli.comparison import compare, diff
 from chaosbench.cli.output import echo_json, echo_table
@@ -12,11 +13,12 @@ from chaosbench.cli.output import echo_json, echo_table
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to `app`."""
-    group = typer.Typer(help="Compare records: a page, or a table.", no_args_is_help=True)
+    group = typer.Typer(help="Compare records: a page, or a table; sealed rounds.", no_args_is_help=True)
     group.command()(build)
     group.command()(show)
     group.command()(compare)
     group.command()(diff)
+    rounds.register(group)
     app.add_typer(group, name="leaderboard")
 
 

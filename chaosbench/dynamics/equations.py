@@ -1,6 +1,6 @@
 """Reading [equations] or a Hamiltonian, and what the rest of a file says in formulas: integrals, identities, symmetries."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +58,8 @@ def read_equations(data: Mapping[str, Any], symbols: Symbols, *, kind: str, labe
         raise DefinitionError(f"{label}: equations: no delay(...) occurs; a system of kind 'delays' has at least one; move the file to flows")
     state, period = symbols.state, None
     if symbols.forced:
-        period = _forcing_period(data, equations, scope, kind, label)
+        in_noise = _coefficients(data, terms, scope, label) if kind == "stochastic" else []
+        period = _forcing_period(data, [*equations.values(), *in_noise], scope, kind, label)
         equations = {**{name: _with_phase(tree) for name, tree in equations.items()}, PHASE: ONE}
         hamiltonian = None if hamiltonian is None else _with_phase(hamiltonian)
         state = (*state, StateVariable(PHASE, "time since the start of the forcing", period=period))
@@ -80,11 +81,19 @@ def _equations(data: Mapping[str, Any], symbols: Symbols, scope: Scope, terms: M
     return {**found, **still}
 
 
-def _forcing_period(data: Mapping[str, Any], equations: Mapping[str, Expression], scope: Scope, kind: str, label: str) -> Expression:
+def _coefficients(data: Mapping[str, Any], terms: Mapping[str, Term], scope: Scope, label: str) -> list[Expression]:
+    """The coefficients of the noise, which may be all that depends on time; `read_noise` checks them."""
+    where = f"{label}: diffusion"
+    values = table_of(data, "diffusion", f"{label}: ").values()
+    texts = [text for value in values for text in (value.values() if isinstance(value, Mapping) else [value])]
+    return [replace_terms(parse(str(text), where=where), terms, scope, where) for text in texts]
+
+
+def _forcing_period(data: Mapping[str, Any], trees: Sequence[Expression], scope: Scope, kind: str, label: str) -> Expression:
     where = f"{label}: forcing_period"
     if kind == "maps":
         raise DefinitionError(f"{where}: is given for a map; maps have no time; make the phase a state variable of its own")
-    if kind != "hybrid" and not any("t" in names_in(tree) for tree in equations.values()):
+    if kind != "hybrid" and not any("t" in names_in(tree) for tree in trees):
         raise DefinitionError(f"{where}: is given, but no equation uses t; it belongs to forced systems; remove it, or write the forcing with t")
     return _formula(str(data["forcing_period"]), scope, where, Use(state=False))
 

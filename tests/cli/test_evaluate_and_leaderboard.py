@@ -468,3 +468,23 @@ def test_rankings_are_shown_track_by_track(cli: Cli, tracks: Path, tmp_path: Pat
     assert "suite toy-tracks, track noisy, 2 tasks" in shown
     wrong = cli("leaderboard", "show", "--records", tmp_path / "r", "--track", "nois")
     assert "no record has track 'nois'; tracks are clean, noisy; did you mean 'noisy'?" in " ".join(wrong.err.split())
+
+
+def test_a_sealed_round_from_opening_to_verification(cli: Cli, toy_suite: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "first"
+    opened = json.loads(cli("leaderboard", "open", folder, "--suite", toy_suite, "--json").out)
+    assert cli("leaderboard", "verify", folder).code == 1
+    entered = json.loads(cli("leaderboard", "enter", folder, "persistence", "--json").out)
+    assert entered[0]["forecaster"] == "persistence"
+    assert all(len(cell["answers_sha256"]) == 64 for cell in entered[0]["cells"])
+    assert json.loads(cli("leaderboard", "reveal", folder, "--json").out)["commitment"] == opened["commitment"]
+    (folder / "secret.json").unlink()
+    checked = cli("leaderboard", "verify", folder)
+    assert checked.code == 0
+    assert "2 equal, 0 close, 0 differ" in checked.out
+    path = folder / "records" / "first--persistence.json"
+    path.write_text(path.read_text().replace('"n_failed":0', '"n_failed":1', 1))
+    wrong = cli("leaderboard", "verify", folder, "--json")
+    assert wrong.code == 1
+    assert [finding["verdict"] for finding in json.loads(wrong.out)] == ["differs"]
+    assert "did you mean 'persistence'" in cli("leaderboard", "enter", folder, "persistense").err

@@ -85,6 +85,15 @@ def test_json_brings_back_the_same_noise(definition: SystemDefinition) -> None:
     assert again.noise == definition.noise
 
 
+def test_noise_may_be_all_that_depends_on_time() -> None:
+    breathing = compiled({"x": "1 + cos(2*pi*t)/2"}, forcing_period="1")
+    assert breathing.definition.state[-1].name == "phase"
+    states = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 0.5]])
+    assert breathing.diffusion.value(states, np.ones(1))[:, 0] == pytest.approx([1.5, 0.5])
+    with pytest.raises(DefinitionError, match="no equation uses t"):
+        compiled({"x": "1"}, forcing_period="1")
+
+
 def test_equations_are_shown_with_their_noise() -> None:
     ring = noisy({"w": {"x": "-s*y", "y": "s*x + 1"}}, "stratonovich", parameters={"a": 1.0, "s": 0.5})
     assert equation_lines(ring) == ("dx = (-a*x) dt + (-s*y) o dW_w", "dy = (-y) dt + (s*x + 1) o dW_w")

@@ -37,6 +37,15 @@ def test_exponents_of_a_linear_delay_equation_are_the_real_parts_of_lambert_root
     assert found == pytest.approx(roots[:6], abs=0.01)
 
 
+def test_growth_and_decay_have_the_roots_of_the_equation_with_a_present_term() -> None:
+    # x' = a x + b x(t - tau): lambda = a + W_k(b tau exp(-a tau))/tau; for a = -1, b = -2, tau = 1.5 in pairs, the first of which grows
+    a, b, tau = -1.0, -2.0, 1.5
+    roots = np.sort([(a + lambertw(b * tau * np.exp(-a * tau), k) / tau).real for k in range(-4, 4)])[::-1][:6]
+    assert roots == pytest.approx([0.065618, 0.065618, -0.648693, -0.648693, -1.033301, -1.033301], abs=1e-6)
+    found = exponents(delayed({"x": "a*x + b*delay(x, tau)"}, {"a": a, "b": b, "tau": tau}), constant_past(tau, 0.0), 6, 64, turns=8000)
+    assert found == pytest.approx(roots, abs=1e-4)  # x stays at 0, and only tangents grow
+
+
 def test_a_real_leading_root_comes_out_to_many_digits() -> None:
     # a = -0.3: W_0 and W_-1 are real, -0.48940 and -1.78134
     a = -0.3
