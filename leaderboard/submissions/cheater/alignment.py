@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.interpolate import make_interp_spline
-from scipy.linalg import expm
 from scipy.optimize import least_squares
 
 _FIRST = {2: 400, 3: 2000, 4: 6000}  # random rotations looked at
 _REFINED = 8
+TENSORS = 8
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,12 @@ class Moments:
     whitening: np.ndarray
     rate: float
     tensors: tuple[np.ndarray, ...]
+
+    @property
+    def deviation(self) -> np.ndarray:
+        """Standard deviation of each component (D,)."""
+        inverse = np.linalg.inv(self.whitening)
+        return np.asarray(np.sqrt(np.diag(inverse @ inverse)))
 
 
 def moments(runs: Sequence[np.ndarray], discrete: bool) -> Moments:
@@ -91,7 +97,8 @@ def rotations(data: Moments, reference: Moments, wanted: int, seed: int = 0) -> 
     def turned(angles: np.ndarray, start: np.ndarray) -> np.ndarray:
         generator_matrix = np.zeros((d, d))
         generator_matrix[skew] = angles
-        return np.asarray(expm(generator_matrix - generator_matrix.T) @ start)
+        half = 0.5 * (generator_matrix - generator_matrix.T)  # Cayley's form of a rotation
+        return np.asarray(np.linalg.solve(np.eye(d) - half, np.eye(d) + half) @ start)
 
     def residual(angles: np.ndarray, start: np.ndarray) -> np.ndarray:
         matrix = turned(angles, start)[None]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from alignment import TENSORS, Moments, moments
 
 from chaosbench import __version__, compile_system, simulate, system
 from chaosbench.catalogue import system_files
@@ -72,25 +73,25 @@ class Candidate:
         solved = self.integrator.solve(self.system, start, times, parameters=np.ascontiguousarray(rows), rtol=rtol, atol=_ATOL, threads=1)
         return np.asarray(solved.states)
 
-    def reference(self) -> tuple[np.ndarray, float]:
-        """Return (runs, samples, seen) on the attractor and the sampling interval; kept in the cache folder, DatasetError where it leaves."""
+    def reference(self) -> tuple[Moments, float]:
+        """Return moments on the attractor and the sampling interval; kept in the cache folder. Raises DatasetError where states leave."""
         path = cache_folder() / "cheater" / f"{self.definition.identity}-{__version__}.npz"
         try:
             with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-                return file["seen"], float(file["dt"])
+                tensors = tuple(file[f"tensor{number}"] for number in range(TENSORS))
+                return Moments(file["mean"], file["whitening"], float(file["rate"]), tensors), float(file["dt"])
         except (OSError, ValueError, KeyError, EOFError):
             pass
-        dt = None
-        if not self.definition.discrete:
-            facts = load_facts(self.definition)
-            dt = None if facts is None else facts.period / PER_PERIOD
+        facts = None if self.definition.discrete else load_facts(self.definition)
+        dt = None if facts is None else facts.period / PER_PERIOD
         dataset = simulate(self.definition, n_trajectories=RUNS, n_samples=SAMPLES, seed=0, dt=dt, rtol=1e-7, atol=1e-10, threads=1)
-        seen = self.show(np.asarray(dataset["state"].values))
+        found = moments(list(self.show(np.asarray(dataset["state"].values))), self.definition.discrete)
         interval = float(dataset["time"].values[1] - dataset["time"].values[0])
         buffer = io.BytesIO()
-        np.savez(buffer, seen=seen.astype(np.float32), dt=interval)
+        numbered = {f"tensor{number}": tensor for number, tensor in enumerate(found.tensors)}
+        np.savez(buffer, mean=found.mean, whitening=found.whitening, rate=found.rate, dt=interval, **numbered)
         write_whole(path, buffer.getvalue())
-        return seen, interval
+        return found, interval
 
 
 def candidates(seen: int, discrete: bool) -> Iterator[Candidate]:

@@ -4,6 +4,7 @@ It stands on the leaderboard as a warning. See README.md.
 """
 
 import logging
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import ClassVar, Literal
 
@@ -121,12 +122,12 @@ def _pairs(runs: list[np.ndarray], lag: int, count: int) -> tuple[np.ndarray, np
     return before[chosen], after[chosen]
 
 
-Measured = list[tuple[Candidate, Moments, float, np.ndarray]]
+Measured = list[tuple[Candidate, Moments, float]]
 _KNOWN: dict[tuple[int, bool], Measured] = {}
 
 
 def _measured(known: list[Candidate], discrete: bool) -> Measured:
-    """Return (candidate, moments, sampling interval, standard deviations) of those that stay on an attractor; kept for the next task."""
+    """Return (candidate, moments, sampling interval) of those that stay on an attractor; kept for the next task."""
     if not known:
         return []
     key = known[0].seen, discrete
@@ -134,32 +135,36 @@ def _measured(known: list[Candidate], discrete: bool) -> Measured:
         found: Measured = []
         for candidate in known:
             try:
-                states, interval = candidate.reference()
-                found.append((candidate, moments(list(states.astype(float)), discrete), interval, states.std(axis=(0, 1), dtype=float)))
+                found.append((candidate, *candidate.reference()))
             except (ChaosbenchError, np.linalg.LinAlgError, ValueError) as reason:
                 _log.debug("%s: %s", candidate.label, reason)
         _KNOWN[key] = found
     return _KNOWN[key]
 
 
-def _starts(runs: list[np.ndarray], dt: float, measured: Measured, discrete: bool) -> list[Match]:
-    """Return guesses to refine, the likeliest first: systems as they are, then turned ones."""
+def _starts(runs: list[np.ndarray], dt: float, measured: Measured, discrete: bool) -> Iterator[Match]:
+    """Yield guesses to refine: the likeliest systems as they are, then turned, one system after the other."""
     seen = moments(runs, discrete)
     numbers = invariants(seen)
     order = sorted(measured, key=lambda entry: likeness(numbers, invariants(entry[1])))[:_LIKE]
     pairs = _pairs(runs, 1, _PAIRS)
-    starts = []
-    for candidate, reference, interval, deviation in order:
-        values = candidate.system.parameter_values
-        plain = Match(candidate, np.diag(deviation), reference.mean, dt, values)
+    plain = [Match(one, np.diag(known.deviation), known.mean, dt, one.system.parameter_values) for one, known, _ in order]
+    yield from _by_error(plain, pairs)
+    for candidate, reference, interval in order:
         step = 1.0 if discrete else seen.rate / reference.rate * interval
         turned = []
         for _, turn in rotations(seen, reference, _TURNS):
             matrix = np.linalg.solve(reference.whitening, turn @ seen.whitening)
-            turned.append(Match(candidate, matrix, reference.mean - matrix @ seen.mean, step, values))
-        for guess in [plain, *turned]:
-            try:
-                starts.append(replace(guess, error=one_step_error(guess, *pairs)))
-            except (ChaosbenchError, np.linalg.LinAlgError, ValueError) as reason:
-                _log.debug("%s: %s", candidate.label, reason)
-    return sorted(starts, key=lambda match: match.error)
+            turned.append(Match(candidate, matrix, reference.mean - matrix @ seen.mean, step, candidate.system.parameter_values))
+        yield from _by_error(turned, pairs)
+
+
+def _by_error(guesses: list[Match], pairs: tuple[np.ndarray, np.ndarray]) -> list[Match]:
+    """Return the guesses that can be integrated, with their errors, the best first."""
+    able = []
+    for guess in guesses:
+        try:
+            able.append(replace(guess, error=one_step_error(guess, *pairs)))
+        except (ChaosbenchError, np.linalg.LinAlgError, ValueError) as reason:
+            _log.debug("%s: %s", guess.candidate.label, reason)
+    return sorted(able, key=lambda match: match.error)
