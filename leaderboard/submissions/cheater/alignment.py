@@ -55,7 +55,9 @@ def moments(runs: Sequence[np.ndarray], discrete: bool) -> Moments:
     vv = (v[:, :, None] * v[:, None, :]).reshape(len(z), -1)
     d, n = z.shape[1], len(z)
     flat = (z.T @ v, v.T @ v, zz.T @ z, zz.T @ v, vv.T @ z, vv.T @ v, zz.T @ zz, zz.T @ vv)
-    return Moments(mean, whitening, rate, tuple(tensor.reshape((d,) * order) / n for tensor, order in zip(flat, (2, 2, 3, 3, 3, 3, 4, 4), strict=True)))
+    return Moments(
+        mean, whitening, rate, tuple(tensor.reshape((d,) * order) / n for tensor, order in zip(flat, (2, 2, 3, 3, 3, 3, 4, 4), strict=True))
+    )
 
 
 def invariants(found: Moments) -> np.ndarray:
@@ -70,7 +72,7 @@ def invariants(found: Moments) -> np.ndarray:
             numbers += [np.sqrt(np.maximum(np.linalg.eigvalsh(one), 0)) for one in (by_last, by_first)]
             numbers += [[np.linalg.norm(np.einsum("iik->k", tensor))]]
         else:
-            numbers += [np.linalg.eigvalsh(np.einsum("iikl->kl", tensor)) / d, np.linalg.eigvalsh(np.einsum("ikjk->ij", tensor)) / d]
+            numbers += [np.linalg.svd(np.einsum(trace, tensor) / d, compute_uv=False) for trace in ("iikl->kl", "ikjk->ij")]
     return np.concatenate([np.asarray(part, dtype=float) for part in numbers])
 
 

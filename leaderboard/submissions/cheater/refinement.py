@@ -85,9 +85,7 @@ def _moved(match: Match, change: np.ndarray, free: np.ndarray) -> Match:
     parameters = match.parameters.copy()
     parameters[free] *= np.exp(np.clip(change[d * d + d + 1 :], -0.5, 0.5))
     step = match.step * float(np.exp(np.clip(change[d * d + d], -0.5, 0.5)))
-    return replace(
-        match, matrix=match.matrix @ (np.eye(d) + relative), offset=match.offset + match.matrix @ shift, step=step, parameters=parameters
-    )
+    return replace(match, matrix=match.matrix @ (np.eye(d) + relative), offset=match.offset + match.matrix @ shift, step=step, parameters=parameters)
 
 
 def _slopes(match: Match, before: np.ndarray, after: np.ndarray, lag: int, free: np.ndarray, residual: np.ndarray) -> np.ndarray:
