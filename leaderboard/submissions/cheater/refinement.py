@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from candidates import Candidate
 
+from chaosbench.blinding import mixed
 from chaosbench.errors import ChaosbenchError
 
 _FAILED = 10.0  # standard deviations: a prediction that is not a number
@@ -24,11 +25,11 @@ class Match:
 
     def predict(self, states: np.ndarray, times: np.ndarray, rtol: float = 1e-10) -> np.ndarray:
         """Return (B, len(times), D), what is seen `times` samples after states (B, D)."""
-        hidden = self.candidate.hide(states @ self.matrix.T + self.offset)
+        hidden = self.candidate.hide(mixed(states, self.matrix.T) + self.offset)  # sums in one order, so that windows do not see each other
         rows = np.broadcast_to(self.parameters, (len(states), len(self.parameters)))
         moments = times.astype(float) if self.candidate.definition.discrete else self.step * times
         later = self.candidate.show(self.candidate.flow(hidden, moments, rows, rtol))
-        return np.asarray(np.linalg.solve(self.matrix, (later - self.offset)[..., None])[..., 0])
+        return mixed(later - self.offset, np.linalg.inv(self.matrix).T)
 
 
 def one_step_error(match: Match, before: np.ndarray, after: np.ndarray, lag: int = 1) -> float:
