@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -90,7 +91,8 @@ class Candidate:
         buffer = io.BytesIO()
         numbered = {f"tensor{number}": tensor for number, tensor in enumerate(found.tensors)}
         np.savez(buffer, mean=found.mean, whitening=found.whitening, rate=found.rate, dt=interval, **numbered)
-        write_whole(path, buffer.getvalue())
+        with suppress(OSError):  # a folder that may not be written: measured again next time
+            write_whole(path, buffer.getvalue())
         return found, interval
 
 
