@@ -20,11 +20,11 @@ from chaosbench.forecasters.base import Budget, Forecaster, Training
 from chaosbench.identity import canonical_json, sha256_of
 from chaosbench.plans import Plan, plan
 from chaosbench.records import Windows, read_windows, windows_sha256, write_windows
-from chaosbench.scoring import Answers, score, to_arrays
+from chaosbench.scoring import Answers, outcome, score, to_arrays
 from chaosbench.suites import Suite, TaskSpec
 from chaosbench.tasks import Prepared, prepare
 
-PASSING = ("timeout", "crash", "not_installed")  # outcomes that another deadline, machine or installation may change: never kept
+PASSING = ("timeout", "oom", "crash", "not_installed")  # outcomes that another deadline, machine or installation may change: never kept
 SCORING = "2"  # part of every cell's key and every record: raise it when any score could change
 ANSWERS = "answers"  # folder of kept answers, in a cache and beside the records of a round
 _REMEMBERED = 32
@@ -97,6 +97,15 @@ def run_cell(job: Job, progress: Callable[[float, str], None] | None = None) -> 
     return cell
 
 
+def forget_failed(job: Job) -> bool:
+    """Return whether a cell of `job` with any status but "ok" was kept; it is kept no longer, so that the next run computes it."""
+    found = _read(job)
+    if found is None or found.entry["status"] == "ok" or job.cache is None:
+        return False
+    _place(job, job.cache).unlink(missing_ok=True)
+    return True
+
+
 def _compute(job: Job, budget: Budget) -> Cell:
     prepared = prepared_task(job.spec, job.suite, job.cache)
     volatile: dict[str, Any] = {"fit_seconds": None, "predict_seconds": None, "parameters": None, "traceback": ""}
@@ -108,7 +117,7 @@ def _compute(job: Job, budget: Budget) -> Cell:
     if job.commitment and job.cache is not None:
         sealed["answers_sha256"] = write_windows(to_arrays(answers), job.cache, ANSWERS)
     entries, arrays, reasons = score(answers, prepared)
-    status, reason, volatile["traceback"] = _outcome(answers, reasons)
+    status, reason, volatile["traceback"] = outcome(answers, reasons)
     entry = {
         "task": job.spec.label,
         "system": job.spec.label if job.commitment and job.spec.blind else prepared.plan.definition.name,
@@ -126,29 +135,49 @@ def _compute(job: Job, budget: Budget) -> Cell:
 
 
 def _answers(job: Job, prepared: Prepared, budget: Budget, volatile: dict[str, Any]) -> Answers | Failure:
-    """Fit and forecast; every call into the forecaster goes through `attempt`, with copies of the shared data."""
-    problem = replace(prepared.problem, device=job.device)
+    """Fit and forecast; a worker process ends here, before the truth is made, and leaves its report."""
     forecaster = attempt("construct", lambda: job.entrant.make(**job.entrant.options) if job.entrant.make else None)
     if isinstance(forecaster, Failure):
         return forecaster
+    try:
+        return _asked(job, prepared, budget, volatile, forecaster)
+    finally:
+        attempt("close", getattr(forecaster, "close", lambda: None))
+        volatile |= getattr(forecaster, "worker_report", dict)()
+
+
+def _asked(job: Job, prepared: Prepared, budget: Budget, volatile: dict[str, Any], forecaster: Any) -> Answers | Failure:
+    """Ask for fit and forecasts; every call into the forecaster goes through `attempt`, with copies of the shared data."""
+    problem = replace(prepared.problem, device=job.device)
     refusal = attempt("unsupported", lambda: forecaster.unsupported(problem))
     if isinstance(refusal, Failure):
         return refusal
     if refusal is not None:
         return Failure("refused", str(refusal))
+    told = bool(getattr(forecaster, "parameter_input", False))
+    if job.spec.zero_shot:
+        return _zero_shot(job, prepared, budget, volatile)
     started = time.perf_counter()
-    fitted = attempt("fit", lambda: forecaster.fit(_copy(prepared.training), seed=job.seed, device=job.device, budget=budget))
+    fitted = attempt("fit", lambda: forecaster.fit(_copy(prepared.training, told), seed=job.seed, device=job.device, budget=budget))
     volatile["fit_seconds"] = time.perf_counter() - started
     if isinstance(fitted, Failure):
         return fitted
     started = time.perf_counter()
-    windows = _forecast(forecaster, prepared.contexts, problem.horizon, job.seed, prepared.limit, "forecast of the windows")
+    windows = _forecast(
+        forecaster,
+        prepared.contexts,
+        problem.horizon,
+        job.seed,
+        prepared.limit,
+        "forecast of the windows",
+        parameters=prepared.parameters if told else None,
+        members=_members(job, forecaster),
+    )
     climate = _forecast(forecaster, prepared.climate_contexts, prepared.climate_length, job.seed, prepared.limit, "free run")
     volatile["predict_seconds"] = time.perf_counter() - started
     count = attempt("n_parameters", lambda: int(forecaster.n_parameters))
     volatile["parameters"] = None if isinstance(count, Failure) else count
     model = attempt("as_map", forecaster.as_map)
-    attempt("close", getattr(forecaster, "close", lambda: None))  # a worker process ends here, before the truth is made
     return Answers(windows, climate, model)
 
 
@@ -172,36 +201,57 @@ def _reference(job: Job, prepared: Prepared, _: Budget, volatile: dict[str, Any]
     return Answers(checked[0], checked[1], None)
 
 
-def _forecast(forecaster: Forecaster, contexts: np.ndarray, horizon: int, seed: int, limit: np.ndarray, what: str) -> Checked | Failure:
-    shape = (len(contexts), 1, horizon, contexts.shape[2])
-    if not len(contexts):
+def _zero_shot(job: Job, prepared: Prepared, budget: Budget, volatile: dict[str, Any]) -> Answers | Failure:
+    """Fit a fresh forecaster to every context alone and let it continue that context; the first that fails ends the cell."""
+    horizon, parts = prepared.problem.horizon, []
+    volatile["fit_seconds"] = volatile["predict_seconds"] = 0.0
+    empty = _forecast(None, prepared.contexts[:0], horizon, job.seed, prepared.limit, "free run")
+    for number, context in enumerate(prepared.contexts):
+        forecaster = attempt("construct", lambda: job.entrant.make(**job.entrant.options) if job.entrant.make else None)
+        training = Training([context.copy()], prepared.training.dt, geometry=prepared.training.geometry)
+        started = time.perf_counter()
+        fitted = attempt(f"fit to context {number}", partial(forecaster.fit, training, seed=job.seed, device=job.device, budget=budget))
+        volatile["fit_seconds"] += time.perf_counter() - started
+        started = time.perf_counter()
+        members = _members(job, forecaster)
+        part = fitted or _forecast(forecaster, context[None], horizon, job.seed, prepared.limit, f"forecast of window {number}", members=members)
+        volatile["predict_seconds"] += time.perf_counter() - started
+        attempt("close", getattr(forecaster, "close", lambda: None))
+        if isinstance(part, Failure):
+            return part
+        parts.append(part)
+    values, failed_at = (np.concatenate([getattr(part, name) for part in parts]) for name in ("values", "failed_at"))
+    return Answers(Checked(values, failed_at, sum(part.n_nonfinite for part in parts)), empty, None)
+
+
+def _members(job: Job, forecaster: Any) -> int:
+    """Return how many members a window's forecast is asked for: copies of one forecast would look like an ensemble without spread."""
+    return job.spec.samples if getattr(forecaster, "probabilistic", False) else 1
+
+
+def _forecast(
+    forecaster: Forecaster | None,
+    contexts: np.ndarray,
+    horizon: int,
+    seed: int,
+    limit: np.ndarray,
+    what: str,
+    *,
+    parameters: np.ndarray | None = None,
+    members: int = 1,
+) -> Checked | Failure:
+    shape = (len(contexts), members, horizon, contexts.shape[2])
+    if not len(contexts) or forecaster is None:
         return Checked(np.zeros(shape), np.zeros(0, dtype=np.int64), 0)
-    raw = attempt(what, lambda: forecaster.forecast(contexts.copy(), horizon, n_samples=1, seed=seed))
+    raw = attempt(what, lambda: forecaster.forecast(contexts.copy(), horizon, parameters=parameters, n_samples=members, seed=seed))
     return raw if isinstance(raw, Failure) else check(raw, shape, limit, what)
 
 
-def _copy(training: Training) -> Training:
-    """Foreign code may write into what it is given; the remembered data must stay as they are."""
-    validation = _copy(training.validation) if training.validation else None
-    return replace(training, states=[states.copy() for states in training.states], validation=validation)
-
-
-def _outcome(answers: Answers, reasons: list[str]) -> tuple[str, str, str]:
-    """Return status, reason and traceback of a cell: the first failure met, else "nonfinite" when any answer held such numbers, else "ok"."""
-    for answer in (answers.windows, answers.climate, answers.map):
-        if isinstance(answer, Failure):
-            return answer.status, answer.reason, answer.traceback
-    said: list[str] = []
-    n_nonfinite = 0
-    for answer, what in ((answers.windows, "windows"), (answers.climate, "free runs")):
-        if isinstance(answer, Checked):
-            n_nonfinite += answer.n_nonfinite
-            failed = int((answer.failed_at < answer.values.shape[2]).sum())
-            if failed:
-                earliest = int(answer.failed_at.min())
-                total, bad = len(answer.failed_at), answer.n_nonfinite
-                said.append(f"{failed} of {total} {what} left the attractor's range, the first at sample {earliest} ({bad} non-finite)")
-    return ("nonfinite" if n_nonfinite else "ok"), "; ".join(said + reasons), ""
+def _copy(training: Training, told: bool) -> Training:
+    """Foreign code may write into what it is given; the remembered data must stay as they are. told: whether it is given the parameters, too."""
+    validation = _copy(training.validation, told) if training.validation else None
+    parameters = training.parameters.copy() if told and training.parameters is not None else None
+    return replace(training, states=[states.copy() for states in training.states], parameters=parameters, validation=validation)
 
 
 def _place(job: Job, cache: Path) -> Path:

@@ -65,9 +65,10 @@ def page_data(records: Sequence[Record]) -> dict[str, Any]:
 
 
 def headline_of(records: Sequence[Record]) -> str:
-    """Return the metric that orders the tables: the first on windows where higher is better, else the first of all."""
+    """Return the metric that orders the tables: the first of our own on windows where higher is better, else the first of our own, else of all."""
     labels: list[str] = sorted(records[0].cells[0]["metrics"])
-    return next((label for label in labels if metric_from(label).needs == "windows" and metric_from(label).better == "higher"), labels[0])
+    native = [label for label in labels if metric_from(label).family == "native"]
+    return next((label for label in native if metric_from(label).needs == "windows" and metric_from(label).better == "higher"), (native or labels)[0])
 
 
 def verdict(records: Sequence[Record], headline: str, task: str | None, frame: pd.DataFrame, unit: str) -> dict[str, Any]:
