@@ -1,7 +1,8 @@
-"""Blind tasks: a system of the registry that nobody can recognise, because its parameters, its coordinates and its unit of time are changed.
+"""Blind tasks: a system of the registry that cannot be looked up, because its parameters, its coordinates and its unit of time are changed.
 
 Whoever knows every system of the registry up to a linear map and a unit of time still does not know the parameters: they differ from all that are
-written down, by an amount only the seed knows, and chaos is measured again with them.
+written down, by an amount only the seed knows, and chaos is measured again with them. The equations are not hidden: who fits their parameters
+together with the linear map has a model of a few numbers, and may be right for it.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from chaosbench.errors import ChaosbenchError, TaskError
 from chaosbench.facts import Facts
 from chaosbench.randomness import generator
 
-CHANGE = 0.05  # largest relative change of a parameter at the first attempt; half as much at each later one
+CHANGE, LEAST = 0.05, 0.5  # largest relative change of a parameter at the first attempt, half as much at each later one; least share of it
 ATTEMPTS = 6
 _CERTAIN = 4.0  # standard errors by which the largest exponent must exceed 0
 _CHAOS = ("chaotic", "hyperchaotic", "conservative", "conservative-mixed")
@@ -25,16 +26,18 @@ Progress = Callable[[float, str], None]
 def changed_system(definition: SystemDefinition, seed: int, progress: Progress | None = None) -> tuple[SystemDefinition, Facts]:
     """Return `definition` with changed parameters, certified chaotic, and its measured facts.
 
-    Method: every number among the parameters that is not 0 is multiplied by 1 + c u, u uniform between -1 and 1, c = 5 %, kept inside its declared
-    chaotic range, if any. The facts are measured as the registry's are (seconds to minutes, kept in the user's cache); where they cannot be, the
-    regime is not chaotic, or the largest exponent is not 4 standard errors above 0, another draw is made with half the c, up to six in all.
+    Method: every number among the parameters that is not 0 is multiplied by 1 + c u, u of either sign and uniform between 0.5 and 1 in size (a
+    change near 0 would hide nothing), c = 5 %, kept inside its declared chaotic range, if any. The facts are measured as the registry's are (seconds
+    to minutes, kept in the user's cache); where they cannot be, the regime is not chaotic, or the largest exponent is not 4 standard errors above 0,
+    another draw is made with half the c, up to six in all.
     Raises TaskError when none is chaotic, or there is nothing to change.
     """
     numbers = [parameter for parameter in definition.parameters if not parameter.shape and parameter.value != 0]
     if not numbers:
         raise TaskError(f"{definition.label}: no parameter to change, so it would be recognised; leave it out of blind tracks")
     for attempt in range(ATTEMPTS):
-        draws = generator(seed, "blind parameters", definition.identity, attempt).uniform(-1.0, 1.0, len(numbers))
+        stream = generator(seed, "blind parameters", definition.identity, attempt)
+        draws = stream.choice((-1.0, 1.0), len(numbers)) * stream.uniform(LEAST, 1.0, len(numbers))
         values = {}
         for parameter, draw in zip(numbers, draws, strict=True):
             low, high = parameter.chaotic or (-np.inf, np.inf)
