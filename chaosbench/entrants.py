@@ -25,7 +25,8 @@ class Entrant:
     """A forecaster, or a reference, to evaluate.
 
     make: returns a fresh, unfitted forecaster (or the reference) when called with the options. source_sha256: empty when the source cannot be
-    identified; finished cells are then not kept. missing: why it cannot be loaded here, or None. reference: whether it is one.
+    identified; finished cells are then not kept. missing: why it cannot be loaded here, or None. reference: whether it is one. deterministic: whether
+    another seed gives the same answer; None where it cannot be told.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Entrant:
     options: Mapping[str, Any] = field(default_factory=dict)
     missing: Failure | None = None
     reference: bool = False
+    deterministic: bool | None = None
 
 
 def entrant(forecaster: str | Path | type[Forecaster] | type[Reference] | Callable[..., Forecaster], options: Mapping[str, Any]) -> Entrant:
@@ -50,21 +52,27 @@ def entrant(forecaster: str | Path | type[Forecaster] | type[Reference] | Callab
             loaded: type[Any] = load(_kind_of(str(forecaster)), forecaster)
         except NotInstalledError as missing:
             return Entrant(name, "", UNKNOWN_SOURCE, None, dict(options), Failure("not_installed", str(missing)))
-        return Entrant(name, loaded.version, source_sha256(loaded), loaded, dict(options), reference=issubclass(loaded, Reference))
+        return _of_class(name, loaded, options)
     if isinstance(forecaster, partial) and inspect.isclass(forecaster.func) and not forecaster.args:
         wrapped: Any = forecaster.func
         return entrant(wrapped, {**forecaster.keywords, **options})
     if inspect.isclass(forecaster):
         if not issubclass(forecaster, (Forecaster, Reference)):
             raise ForecasterError(f"{forecaster!r} is not a subclass of Forecaster; derive it from chaosbench.forecasters.base.Forecaster")
-        reference = issubclass(forecaster, Reference)
-        return Entrant(class_name(forecaster), forecaster.version, source_sha256(forecaster), forecaster, dict(options), reference=reference)
+        return _of_class(class_name(forecaster), forecaster, options)
     if not callable(forecaster):
         raise ForecasterError(f"{forecaster!r} is no catalogue name, class or callable; pass the class, with its arguments in options={{...}}")
     example = forecaster(**options)
     if not isinstance(example, Forecaster):
         raise ForecasterError(f"{forecaster!r} returned {type(example).__name__}; it must return a Forecaster")
-    return Entrant(class_name(type(example)), example.version, UNKNOWN_SOURCE, forecaster, dict(options))
+    deterministic = example.deterministic
+    return Entrant(class_name(type(example)), example.version, UNKNOWN_SOURCE, forecaster, dict(options), deterministic=deterministic)
+
+
+def _of_class(name: str, entering: type[Any], options: Mapping[str, Any]) -> Entrant:
+    reference = issubclass(entering, Reference)
+    deterministic = None if reference else bool(entering.deterministic)
+    return Entrant(name, entering.version, source_sha256(entering), entering, dict(options), reference=reference, deterministic=deterministic)
 
 
 def _kind_of(name: str) -> str:

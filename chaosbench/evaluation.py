@@ -94,6 +94,7 @@ def evaluate(
         environment=_environment(device),
         volatile={
             "seconds": time.perf_counter() - started,
+            **({} if who.deterministic is None else {"deterministic": who.deterministic}),
             "cells": {f"{cell.entry['task']}/{cell.entry['seed']}": dict(cell.volatile) for cell in ordered},
         },
         windows={cell.entry["windows_sha256"]: cell.windows for cell in ordered},

@@ -32,7 +32,8 @@ class Record:
     identity: forecaster, version, source_sha256, options, suite, suite_sha256, scoring; reference where it is one; commitment of its round.
     cells: one a task and seed: task, system, system_identity, time_unit, seed, status, reason, windows_sha256; track; answers_sha256 in rounds;
     metrics {label: value, interval, n, n_failed, n_censored, floor}.
-    environment: where it ran. volatile: times, parameter counts and tracebacks by "task/seed". Only identity and cells enter the hash. windows:
+    environment: where it ran. volatile: seconds, deterministic (whether seeds change nothing, where known) and, by "task/seed", times, parameter
+    counts and tracebacks. Only identity and cells enter the hash. windows:
     {windows_sha256: {metric label: per-window scores, "failed_at" and others}}.
     """
 
@@ -107,7 +108,8 @@ def joined(records: Sequence[Record], tasks: Sequence[str]) -> Record:
         if odd:
             raise RecordError(f"{record.label}: parts of different {odd[0]}: {record.identity.get(odd[0])!r} and {last.identity[odd[0]]!r}")
     cells = {(tasks.index(cell["task"]), cell["seed"]): cell for record in records for cell in record.cells}
-    volatile: dict[str, Any] = {"seconds": sum(record.volatile.get("seconds", 0.0) for record in records), "cells": {}}
+    seconds = sum(record.volatile.get("seconds", 0.0) for record in records)
+    volatile: dict[str, Any] = {**last.volatile, "seconds": seconds, "cells": {}}
     windows: dict[str, Windows] = {}
     for record in records:
         volatile["cells"] |= record.volatile.get("cells", {})

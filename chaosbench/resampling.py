@@ -1,6 +1,6 @@
 """Bootstrap: medians and means with intervals, by resampling with fixed seeds, so that the same scores give the same intervals."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -27,24 +27,31 @@ def interval(draws: np.ndarray) -> tuple[float, float]:
 def resampled(scores: np.ndarray, kind: Aggregate, draws: int = DRAWS) -> np.ndarray:
     """Return (draws,) aggregates of `scores` (S, W), seeds and windows resampled with replacement.
 
-    A window keeps its scores of all seeds together. The draws depend on S and W alone: two forecasters scored on the same windows are resampled
-    alike, which is what makes their differences paired.
+    Seeds and windows are crossed: a drawn window keeps its scores of all drawn seeds together. Windows are drawn by W alone and seeds by S alone, so
+    that two forecasters scored on the same windows are resampled alike, whatever their numbers of seeds, which is what makes their differences
+    paired. One seed is drawn every time: how much another seed would change is then in no interval.
     """
     n_seeds, n_windows = scores.shape
-    stream = generator(0, "bootstrap-windows", f"{n_seeds}x{n_windows}")
-    windows = stream.integers(n_windows, size=(draws, 1, n_windows))
-    seeds = stream.integers(n_seeds, size=(draws, n_seeds, 1))
+    windows = generator(0, "bootstrap-windows", f"1x{n_windows}").integers(n_windows, size=(draws, 1, n_windows))
+    seeds = generator(0, "bootstrap-seeds", f"{n_seeds}").integers(n_seeds, size=(draws, n_seeds, 1))
     return np.asarray(aggregate(kind)(scores[seeds, windows], axis=(1, 2)))
 
 
-def over_systems(pools: np.ndarray, kind: Aggregate, draws: int = DRAWS) -> np.ndarray:
-    """Return (draws,) aggregates over systems of `pools` (K, P), each row one system's bootstrap draws.
+def over_systems(pools: np.ndarray, kind: Aggregate, draws: int = DRAWS, *, systems: Sequence[str] | None = None) -> np.ndarray:
+    """Return (draws,) aggregates over `pools` (K, P), each row one task's bootstrap draws. systems: the system of each row; None for K systems.
 
-    Method: hierarchical bootstrap. Systems are drawn with replacement, and each drawn system contributes a window resample of its own from its
-    pool, so a system drawn twice is not the same number twice.
+    Method: hierarchical bootstrap. Systems are drawn with replacement, each with all its tasks, because tasks of one system are hard or easy
+    together. Each drawn task contributes a resample of its own from its pool, so a system drawn twice is not the same number twice.
     """
-    n_systems, size = pools.shape
+    groups: dict[str, list[int]] = {}
+    for row, system in enumerate(systems or [str(row) for row in range(len(pools))]):
+        groups.setdefault(system, []).append(row)
+    n_systems, size = len(groups), pools.shape[1]
     stream = generator(0, "bootstrap-systems", f"{n_systems}x{size}")
-    systems = stream.integers(n_systems, size=(draws, n_systems))
-    members = stream.integers(size, size=(draws, n_systems))
-    return np.asarray(aggregate(kind)(pools[systems, members], axis=1))
+    width = max(len(rows) for rows in groups.values())
+    tasks = np.array([rows + [-1] * (width - len(rows)) for rows in groups.values()])  # (systems, most tasks of one), -1 where there are fewer
+    drawn = tasks[stream.integers(n_systems, size=(draws, n_systems))].reshape(draws, -1)
+    values = pools[drawn, stream.integers(size, size=drawn.shape)]
+    if (tasks >= 0).all():
+        return np.asarray(aggregate(kind)(values, axis=1))
+    return np.array([aggregate(kind)(row[there]) for row, there in zip(values, drawn >= 0, strict=True)])
