@@ -97,6 +97,15 @@ def run_cell(job: Job, progress: Callable[[float, str], None] | None = None) -> 
     return cell
 
 
+def forget_failed(job: Job) -> bool:
+    """Return whether a cell of `job` with any status but "ok" was kept; it is kept no longer, so that the next run computes it."""
+    found = _read(job)
+    if found is None or found.entry["status"] == "ok" or job.cache is None:
+        return False
+    _place(job, job.cache).unlink(missing_ok=True)
+    return True
+
+
 def _compute(job: Job, budget: Budget) -> Cell:
     prepared = prepared_task(job.spec, job.suite, job.cache)
     volatile: dict[str, Any] = {"fit_seconds": None, "predict_seconds": None, "parameters": None, "traceback": ""}

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from chaosbench import __version__
-from chaosbench.cells import SCORING, Cell, Job, run_cell
-from chaosbench.entrants import entrant
+from chaosbench.cells import SCORING, Cell, Job, forget_failed, run_cell
+from chaosbench.entrants import Entrant, entrant
 from chaosbench.errors import TaskError
 from chaosbench.forecasters.base import Forecaster
 from chaosbench.records import Record
@@ -35,6 +35,7 @@ def evaluate(
     tasks: Sequence[str] | None = None,
     shard: tuple[int, int] = (1, 1),
     commitment: str | None = None,
+    again: bool = False,
 ) -> Record:
     """Return the record of `forecaster` on every task of `suite`, once for each seed.
 
@@ -47,7 +48,8 @@ def evaluate(
     cache: folder of finished cells; a cell found there whole, with the same forecaster source, options, task, metrics and device, is not run again.
     progress: called with (fraction done, sentence) after each cell and, without an executor, by trainings that take long.
     tasks: only these of the suite. shard: (i, n), only every n-th cell from the i-th on, for jobs that share the work; `records.joined` puts the
-    parts together. commitment: of the sealed round that `suite` belongs to; answers are then kept in the cache, which is needed.
+    parts together. commitment: of the sealed round that `suite` belongs to; answers are then kept in the cache, which is needed. again: do not take
+    from the cache what did not end "ok".
 
     Returns
     -------
@@ -70,6 +72,9 @@ def evaluate(
     folder = None if cache is None else Path(cache)
     chosen = suite.tasks if tasks is None else [suite.task(label) for label in tasks]
     jobs = [Job(who, suite, spec, int(seed), device, folder, commitment) for spec in chosen for seed in seeds][index - 1 :: count]
+    if again:
+        for job in jobs:
+            forget_failed(job)
     started = time.perf_counter()
     cells: dict[int, Cell] = {}
     for place, cell in _finished(jobs, executor, progress):
@@ -79,17 +84,7 @@ def evaluate(
             progress(len(cells) / len(jobs), f"{who.name} on {cell.entry['task']}, seed {cell.entry['seed']}: {word}")
     ordered = [cells[place] for place in range(len(jobs))]
     return Record(
-        identity={
-            "forecaster": who.name,
-            "version": who.version,
-            "source_sha256": who.source_sha256,
-            "options": dict(who.options),
-            "suite": suite.name,
-            "suite_sha256": suite.sha256,
-            "scoring": SCORING,
-            **({"reference": True} if who.reference else {}),
-            **({"commitment": commitment} if commitment else {}),
-        },
+        identity=identity_of(who, suite) | ({"commitment": commitment} if commitment else {}),
         cells=tuple(cell.entry for cell in ordered),
         environment=_environment(device),
         volatile={
@@ -99,6 +94,20 @@ def evaluate(
         },
         windows={cell.entry["windows_sha256"]: cell.windows for cell in ordered},
     )
+
+
+def identity_of(who: Entrant, suite: Suite) -> dict[str, Any]:
+    """Return the identity that a record of `who` on `suite` has."""
+    return {
+        "forecaster": who.name,
+        "version": who.version,
+        "source_sha256": who.source_sha256,
+        "options": dict(who.options),
+        "suite": suite.name,
+        "suite_sha256": suite.sha256,
+        "scoring": SCORING,
+        **({"reference": True} if who.reference else {}),
+    }
 
 
 def _finished(jobs: Sequence[Job], executor: Executor | None, progress: Progress | None) -> Iterator[tuple[int, Cell]]:

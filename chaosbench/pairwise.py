@@ -16,7 +16,7 @@ from chaosbench.records import Record
 from chaosbench.suites import metric_from
 
 LEVEL = 0.05
-_EXACT = 13  # up to so many systems all 2^n signs are tried where ties forbid the tabulated distribution
+_EXACT = 50  # up to so many differences the signed-rank distribution is computed, beyond it is normal
 
 
 @dataclass(frozen=True)
@@ -105,15 +105,22 @@ def by_system(values: np.ndarray, systems: Sequence[str]) -> np.ndarray:
 def signed_rank(differences: np.ndarray) -> float:
     """Return the two-sided p of Wilcoxon's signed-rank test that `differences` (n,) are symmetric about 0; 1 where all are 0.
 
-    Method: zeros are left out. Exact distribution without ties up to 50 differences; with ties all signs up to 13 differences; else the normal
-    approximation with correction for ties.
+    Method: zeros are left out, equal sizes share the mean of their ranks. Up to 50 differences the distribution over all 2^n signs, given the ranks,
+    is exact also with ties, for which libraries have approximations or trials; beyond that the normal approximation with correction for ties.
     """
     kept = differences[differences != 0]
     if not len(kept):
         return 1.0
-    tied = len(np.unique(np.abs(kept))) < len(kept)
-    method: Any = stats.PermutationMethod(n_resamples=2**_EXACT) if tied and len(kept) <= _EXACT else "asymptotic" if tied else "auto"
-    return min(float(stats.wilcoxon(kept, method=method).pvalue), 1.0)
+    if len(kept) > _EXACT:
+        return float(stats.wilcoxon(kept, method="asymptotic").pvalue)
+    ranks = np.rint(2 * stats.rankdata(np.abs(kept))).astype(int)  # twice the ranks are whole numbers, also when shared
+    chance = np.zeros(ranks.sum() + 1)  # of each sum of the ranks with a plus
+    chance[0] = 1.0
+    for rank in ranks:
+        chance[rank:] = (chance[rank:] + chance[:-rank]) / 2
+        chance[:rank] /= 2
+    smaller = min(ranks[kept > 0].sum(), ranks[kept < 0].sum())
+    return min(1.0, 2 * float(chance[: smaller + 1].sum()))
 
 
 def holm(p: Sequence[float]) -> list[float]:

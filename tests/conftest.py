@@ -2,8 +2,10 @@
 
 import importlib.util
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -20,6 +22,47 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if "slow" in item.keywords:
                 item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def hand_made() -> Callable[..., Any]:
+    """Make records by hand, so that every expected number can be worked out."""
+    import numpy as np
+
+    from chaosbench.records import Record, windows_sha256
+
+    def record(
+        name: str,
+        scores: Mapping[str, Any],
+        *,
+        metric: str = "valid_prediction_time",
+        systems: Mapping[str, str] = {},
+        failed: tuple[str, ...] = (),
+        told: Mapping[str, Any] = {},
+        costs: Mapping[str, Any] = {},
+        reference: bool = False,
+    ) -> Record:
+        """Return a record with `scores` {task: (W,) or (S, W)}; systems: {task: system} where the names differ; told: more of `volatile`."""
+        cells, kept = [], {}
+        for task, given in scores.items():
+            for seed, values in enumerate(np.atleast_2d(np.asarray(given, dtype=float))):
+                windows = {metric: values}
+                sha = windows_sha256(windows)
+                kept[sha] = windows
+                n_failed = len(values) if task in failed else 0
+                entry = {"value": 0.0, "interval": [0.0, 0.0], "n": len(values), "n_failed": n_failed, "n_censored": 0, "floor": None}
+                cells.append(
+                    {
+                        **{"task": task, "system": systems.get(task, task), "system_identity": f"id of {task}", "time_unit": "Lyapunov time"},
+                        **{"seed": seed, "status": "refused" if task in failed else "ok", "reason": ""},
+                        **{"metrics": {metric: entry}, "windows_sha256": sha},
+                    }
+                )
+        identity = {"forecaster": name, "version": "1", "source_sha256": "", "options": {}, "suite": "toy", "suite_sha256": "ef", "scoring": "1"}
+        spent = {f"{cell['task']}/{cell['seed']}": dict(costs) for cell in cells}
+        return Record(identity | ({"reference": True} if reference else {}), tuple(cells), {}, {"cells": spent, **told}, kept)
+
+    return record
 
 
 @pytest.fixture

@@ -305,6 +305,28 @@ def test_finished_cells_are_not_run_again(tmp_path: Path) -> None:
     assert again.volatile["cells"] == first.volatile["cells"]
 
 
+class _Refusing(Persistent):
+    """Takes the short task alone until told otherwise."""
+
+    refused: ClassVar[int] = 400
+
+    def unsupported(self, problem: Problem) -> str | None:
+        return "too long" if problem.training_samples == self.refused else None
+
+
+def test_again_runs_what_did_not_end_ok_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = evaluate(_Refusing, SUITE, cache=tmp_path)
+    assert [cell["status"] for cell in first.cells] == ["refused", "ok"]
+    monkeypatch.setattr(_Refusing, "refused", -1)
+    assert evaluate(_Refusing, SUITE, cache=tmp_path).sha256 == first.sha256  # a refusal is kept
+    fits = _Toy.fits
+    again = evaluate(_Refusing, SUITE, cache=tmp_path, again=True)
+    assert [cell["status"] for cell in again.cells] == ["ok", "ok"]
+    assert _Toy.fits == fits + 1
+    assert evaluate(_Refusing, SUITE, cache=tmp_path, again=True).sha256 == again.sha256
+    assert _Toy.fits == fits + 1
+
+
 def test_an_interrupt_passes_through_and_the_next_run_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     forecast = Persistent.forecast
 

@@ -29,13 +29,15 @@ def evaluate(
     task: Annotated[str, typer.Option(metavar="LIST", help="Comma-separated tasks of the suite; default all.")] = "",
     shard: Annotated[str, typer.Option(metavar="I/N", help="Run every N-th cell from the I-th on, as one of N jobs.")] = "1/1",
     jobs: Annotated[int, typer.Option(metavar="N", min=1, help="Processes that run cells side by side.")] = 1,
+    only_failed: Annotated[bool, typer.Option("--only-failed", help="Run again only what a record in FOLDER has as failed.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Train, forecast and score on a suite.
 
     Writes one record a forecaster. A forecaster that fails scores the declared failed values, its record says why, and the exit code is 3.
     Interrupted, the same command continues with the tasks that are not finished. A record of other tasks, tracks, seeds or shards of the same
-    suite, already in FOLDER, is completed, not replaced; one by other code or of another suite is replaced.
+    suite, already in FOLDER, is completed, not replaced; one by other code or of another suite is replaced. With --only-failed the cells that such a
+    record has with any status but "ok" are run once more, and no others.
     """
     from chaosbench.cli.entry import check_device, check_forecaster
     from chaosbench.cli.record_page import EXIT_FAILED_CELLS, echo_record, failed, record_data
@@ -48,20 +50,28 @@ def evaluate(
     check_device(device)
     for name in forecasters:  # a mistake in the last name must not cost the work on the first
         check_forecaster(name, settings)
+    failures = {name: _failed_before(name, settings, whole, output, labels, chosen) for name in forecasters} if only_failed else {}
     results = []
     for name in forecasters:
+        older, again = failures.get(name, (None, [(label, seed) for label in labels for seed in chosen]))
+        if older is not None and not again:
+            results.append((older, output / older.file_name))
+            if not json:
+                echo_record(*results[-1])
+            continue
         with progress(f"evaluate {name}") as report, _executor(jobs) as executor:
             record = run(
                 name,
                 whole,
                 device=device,
-                seeds=chosen,
+                seeds=[seed for seed in chosen if seed in {seed for _, seed in again}],
                 executor=executor,
                 cache=output / "cache",
                 progress=report,
                 options=settings,
-                tasks=labels,
+                tasks=[label for label in labels if label in {label for label, _ in again}],
                 shard=part,
+                again=only_failed,
             )
         record = _completed(record, output, [spec.label for spec in whole.tasks])
         results.append((record, write_record(record, output)))
@@ -84,6 +94,27 @@ def _chosen(suite: Any, track: str, task: str) -> list[str]:
     if outside:
         raise TaskError(f"--task {outside[0]}: is not in track {track}; name tasks of those tracks, or leave one of the options out")
     return wanted
+
+
+def _failed_before(
+    name: str, options: dict[str, Any], suite: Any, folder: Path, tasks: list[str], seeds: tuple[int, ...]
+) -> tuple[Any, list[tuple[str, int]]]:
+    """Return the record of `name` in `folder` and which (task, seed) of it, among `tasks` and `seeds`, did not end "ok"."""
+    from chaosbench.entrants import entrant
+    from chaosbench.errors import RecordError
+    from chaosbench.evaluation import identity_of
+    from chaosbench.records import Record, read_record
+
+    identity = identity_of(entrant(name, options), suite)
+    path = folder / Record(identity, (), {}, {}).file_name
+    if not path.is_file():
+        raise RecordError(f"--only-failed: no record {path}; run once without it")
+    older = read_record(path)
+    odd = [key for key in identity if older.identity.get(key) != identity[key]]
+    if odd:
+        raise RecordError(f"--only-failed: {path} is of another {odd[0]}, so all its cells are out of date; run without it")
+    cells = [(cell["task"], cell["seed"]) for cell in older.cells if cell["status"] != "ok"]
+    return older, [(task, seed) for task, seed in cells if task in tasks and seed in seeds]
 
 
 def _shard(text: str) -> tuple[int, int]:

@@ -123,7 +123,7 @@ def _echo_ranking(rows: list[dict[str, Any]], metric: str, suite: str, track: st
             row["forecaster"] + (" (reference)" if row["reference"] else "") + (" (single seed)" if row["single_seed"] else ""),
             f"{row['value']:.3g}",
             f"{row['low']:.3g} to {row['high']:.3g}",
-            *([f"{row['skill']:.2f} ({row['skill_low']:.2f} to {row['skill_high']:.2f})" if "skill" in row else "-"] if skilled else []),
+            *([_skill(row)] if skilled else []),
             f"{row['mean_rank']:.2f}" if "mean_rank" in row else "-",
             f"{row['n_failed']} of {row['n']}",
         ]
@@ -133,3 +133,10 @@ def _echo_ranking(rows: list[dict[str, Any]], metric: str, suite: str, track: st
     measure = metric_from(metric)
     where = f"{suite}, {f'track {track}, ' if track else ''}{system or f'{n_tasks} tasks'}"
     typer.echo(f"\n{metric} in {measure.unit}, {measure.better} is better; {where}\n")
+
+
+def _skill(row: dict[str, Any]) -> str:
+    if "skill" not in row:
+        return "-"
+    value, low, high = (f"{round(row[key], 2) + 0.0:.2f}" for key in ("skill", "skill_low", "skill_high"))  # + 0.0: no minus before zero
+    return f"{value} ({low} to {high})"

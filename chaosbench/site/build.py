@@ -40,12 +40,15 @@ def build_page(records: Sequence[Record], folder: str | Path, data: Mapping[str,
         write_whole(target / name, (source / name).read_text(encoding="utf-8"))
     write_whole(target / "results.json", results_json(data))
     write_whole(target / "results.csv", results_csv(data))
-    for record in records:
-        page = make.get_template("model.html").render(model_context(record, data), root="../", here=record.label)
-        write_whole(target / data["forecasters"][record.label]["page"], page)
+    exponents: dict[str, str | None] = {}
     for name in systems_of(data):
-        page = make.get_template("system.html").render(system_context(name, records, data), root="../", here=name)
-        write_whole(target / "systems" / f"{slug_of(name)}.html", page)
+        context = system_context(name, records, data)
+        exponents[name] = context["exponent"]
+        write_whole(target / "systems" / f"{slug_of(name)}.html", make.get_template("system.html").render(context, root="../", here=name))
+    for record in records:
+        context = model_context(record, data) | {"exponents": exponents}
+        page = make.get_template("model.html").render(context, root="../", here=record.label)
+        write_whole(target / data["forecasters"][record.label]["page"], page)
     for name, title in (("reading", "How to read a score"), ("submitting", "How to submit")):
         write_whole(target / f"{name}.html", make.get_template(f"{name}.html").render(root="", here=title))
     pictures = _pictures(data)

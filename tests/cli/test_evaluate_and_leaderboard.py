@@ -172,6 +172,43 @@ def test_options_reach_the_forecaster_and_its_name_in_the_record(cli: Cli, toy_s
     assert plain["cells"][0]["metrics"]["nrmse@1"]["value"] < shifted["cells"][0]["metrics"]["nrmse@1"]["value"]
 
 
+FICKLE = """
+        import pathlib
+        if {where!r} and len(training.states[0]) == 200 and pathlib.Path({where!r}).exists():
+            with pathlib.Path({where!r} + ".runs").open("a") as file:
+                file.write("x")
+            raise RuntimeError("not today")
+"""
+
+
+def test_only_failed_runs_what_the_record_has_as_failed(cli: Cli, toy_suite: Path, tmp_path: Path) -> None:
+    toy_suite.write_text(toy_suite.read_text().replace("training_samples = 200", "training_samples = 300", 1))  # henon; logistic keeps 200
+    flag = tmp_path / "flag"
+    path = forecaster(tmp_path, fit=FICKLE.format(where=str(flag)).strip())
+    words = ["evaluate", path, "--suite", toy_suite, "-o", tmp_path / "r"]
+    missing = cli(*words, "--only-failed")
+    assert (missing.code, missing.out) == (1, "")
+    assert f"--only-failed: no record {tmp_path / 'r' / 'toy--mine.json'}; run once without it" in missing.err
+    flag.touch()
+    assert cli(*words).code == 3
+    first = read_record(tmp_path / "r" / "toy--mine.json")
+    assert [(cell["task"], cell["status"]) for cell in first.cells] == [("henon", "ok"), ("logistic", "crash")]
+    assert cli(*words, "--only-failed").code == 3
+    assert (tmp_path / "flag.runs").read_text() == "xx"
+    flag.unlink()
+    assert cli(*words, "--only-failed").code == 0
+    second = read_record(tmp_path / "r" / "toy--mine.json")
+    assert [(cell["task"], cell["status"]) for cell in second.cells] == [("henon", "ok"), ("logistic", "ok")]
+    assert second.cells[0] == first.cells[0]
+    before = (tmp_path / "r" / "toy--mine.json").read_bytes()
+    nothing = cli(*words, "--only-failed")
+    assert nothing.code == 0
+    assert "toy--mine.json" in nothing.out
+    assert (tmp_path / "r" / "toy--mine.json").read_bytes() == before
+    path.write_text(path.read_text() + "# changed\n")
+    assert "is of another source_sha256, so all its cells are out of date; run without it" in cli(*words, "--only-failed").err
+
+
 def test_a_full_disk_is_one_line_and_the_same_command_works_later(toy_suite: Path, tmp_path: Path) -> None:
     words = [sys.executable, "-m", "chaosbench", "evaluate", "zeros", "--suite", str(toy_suite), "-o", str(tmp_path / "r")]
 
