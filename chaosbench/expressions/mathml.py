@@ -3,18 +3,15 @@
 import re
 from html import escape
 
-_LETTERS = dict(
-    zip(
-        "alpha beta gamma delta epsilon varepsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega "
-        "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split(),
-        "αβγδϵεζηθικλμνξπρστυϕχψωΓΔΘΛΞΠΣΥΦΨΩ",
-        strict=True,
-    )
+_GREEK = (
+    "alpha α beta β gamma γ delta δ epsilon ϵ varepsilon ε zeta ζ eta η theta θ iota ι kappa κ lambda λ mu μ nu ν xi ξ pi π rho ρ sigma σ tau τ "
+    "upsilon υ phi ϕ chi χ psi ψ omega ω Gamma Γ Delta Δ Theta Θ Lambda Λ Xi Ξ Pi Π Sigma Σ Upsilon Υ Phi Φ Psi Ψ Omega Ω"
 )
+_LETTERS = dict(zip(_GREEK.split()[::2], _GREEK.split()[1::2], strict=True))
 _SIGNS = {"mapsto": "↦", "cdot": "·", "times": "×", "le": "≤", "ge": "≥", "uparrow": "↑", "downarrow": "↓", "updownarrow": "↕", "circ": "∘"}
 _SYMBOLS = {"partial": "∂", "nabla": "∇"}
 _FENCES = {"lfloor": "⌊", "rfloor": "⌋", "langle": "⟨", "rangle": "⟩"}
-_FUNCTIONS = frozenset("sin cos tan sinh cosh tanh exp log min max arcsin arccos arctan".split())
+_FUNCTIONS = frozenset({"sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "min", "max", "arcsin", "arccos", "arctan"})
 _SPACES = {"\\ ": "0.35em", "\\quad": "1em"}
 _TOKEN = re.compile(r"\s*(\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|\S)", re.DOTALL)
 _APPLY, _FACTOR = "<mo>\u2061</mo>", '<mspace width="0.18em"/>'

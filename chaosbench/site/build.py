@@ -56,7 +56,9 @@ def build_page(records: Sequence[Record], folder: str | Path, data: Mapping[str,
         for which, svg in of_track.items():
             write_whole(target / "pictures" / f"{track}-{which}.svg", _alone(svg))
     inline = {"css": Markup((source / "site.css").read_text(encoding="utf-8")), "js": Markup((source / "site.js").read_text(encoding="utf-8"))}
-    page = make.get_template("index.html").render(inline=inline, pictures=pictures, embedded=_embedded(data), root="", here="")
+    page = make.get_template("index.html").render(
+        inline=inline, pictures=pictures, systems=systems_of(data), embedded=_embedded(data), root="", here=""
+    )
     write_whole(target / "index.html", page)
     return target / "index.html"
 
@@ -73,13 +75,10 @@ def _environment(source: Path, data: Mapping[str, Any]) -> Environment:
 
 def _embedded(data: Mapping[str, Any]) -> Markup:
     """Return what the overview's filters need, as JSON that cannot end its own element."""
-    order = {name: place for place, name in enumerate(data["forecasters"])}
-    about = [
-        [found["family"], found["device"], found["fit_seconds"], int(found["reference"])] for found in data["forecasters"].values()
-    ]
+    about = [[found["family"], found["device"], found["fit_seconds"], int(found["reference"])] for found in data["forecasters"].values()]
     kinds = {
         track["slug"]: {
-            kind: [found["systems"], {order[name]: [number(value) for value in values] for name, values in found["rows"].items()}]
+            kind: [found["systems"], [" ".join(map(number, found["rows"].get(name, []))) for name in data["forecasters"]]]
             for kind, found in track["kinds"].items()
         }
         for track in data["tracks"]

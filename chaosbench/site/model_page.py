@@ -59,7 +59,9 @@ def heat_map(data: Mapping[str, Any], name: str) -> dict[str, Any]:
         entry = {**cell, "failed": failed == n, "at_least": at_least, "status": row["status"], "unit": view["unit"], "task": view["task"]}
         cells.setdefault(view["system"], {}).setdefault(view["track"], []).append(entry)
     tracks = [track["name"] for track in data["tracks"] if any(track["name"] in row for row in cells.values())]
-    rows = [{"system": system, "page": f"{slug_of(system)}.html", "cells": [cells[system].get(track, []) for track in tracks]} for system in sorted(cells)]
+    rows = [
+        {"system": system, "page": f"{slug_of(system)}.html", "cells": [cells[system].get(track, []) for track in tracks]} for system in sorted(cells)
+    ]
     return {"tracks": tracks, "rows": rows}
 
 

@@ -80,7 +80,7 @@ def _track(name: str, track: Mapping[str, Any], records: Sequence[Record], data:
 def _pictures(view: Mapping[str, Any], headline: Mapping[str, Any], records: Sequence[Record], most: int) -> list[dict[str, str]]:
     """Return the first window as the `most` best forecasters foresaw it, all on one axis of time."""
     by_label = {record.label: record for record in records}
-    found = []
+    found: list[tuple[str, Mapping[str, np.ndarray], float | None]] = []
     for row in view["rows"]:
         cell = next((cell for cell in by_label[row["forecaster"]].cells if cell["task"] == view["task"]), None)
         windows = by_label[row["forecaster"]].windows.get(cell["windows_sha256"], {}) if cell else {}

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from chaosbench.boards import Row
 from chaosbench.ranking import Comparison, gap
 from chaosbench.site.wording import number, title_of
-from chaosbench.suites import metric_from
 
 _NAMED = 6
 

@@ -62,7 +62,7 @@ def _headline(labels: Sequence[str]) -> str:
 
 
 def _track(records: Sequence[Record], name: str, tasks: Sequence[str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return what is said of one track, and its views. Of each record only the cells of the track are looked at, and those without any are left out."""
+    """Return what is said of one track, and its views; records without a cell in it take no part."""
     wanted = set(tasks)
     parts = [replace(record, cells=tuple(cell for cell in record.cells if cell["task"] in wanted)) for record in records]
     parts = [record for record in parts if record.cells]
@@ -78,7 +78,7 @@ def _track(records: Sequence[Record], name: str, tasks: Sequence[str]) -> tuple[
     units = {cell["task"]: cell["time_unit"] for record in parts for cell in record.cells}
     systems = dict(zip(order, next(iter(rows.values())).systems, strict=True))
     common = {"track": name, "headline": headline, "labels": labels}
-    views = [_view(parts, rows, {label: told[label][0] for label in labels}, {label: None for label in labels}, {**common, "task": None, "unit": ""})]
+    views = [_view(parts, rows, {label: told[label][0] for label in labels}, dict.fromkeys(labels), {**common, "task": None, "unit": ""})]
     for place, task in enumerate(order):
         of_task = {forecaster: Row(row.values[[place]], row.pools[[place]], (row.systems[place],)) for forecaster, row in rows.items()}
         about = {**common, "task": task, "unit": units[task], "system": systems[task]}

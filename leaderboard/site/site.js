@@ -3,6 +3,8 @@
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const numberIn = (cell) => { const text = cell.firstChild ? cell.firstChild.textContent.trim() : ""; return text === "0" ? 0 : parseFloat(text.replace("\u2265", "")); };
 
+const nameIn = (row) => (row.cells[0].querySelector("a") || row.cells[0]).textContent.trim();
+
 function sortable(table) {
   all("thead th", table).forEach((head, column) => {
     const label = head.firstChild, button = document.createElement("button");
@@ -22,7 +24,7 @@ function sortable(table) {
 
 function sortBy(table, column, down) {
   const body = table.tBodies[0], heads = all("thead th", table);
-  const key = (row) => column === 0 ? row.cells[0].dataset.name || row.cells[0].textContent.trim() : numberIn(row.cells[column]);
+  const key = (row) => column === 0 ? nameIn(row) : numberIn(row.cells[column]);
   const rows = [...body.rows].map((row) => [row, key(row)]);
   rows.sort(([a, p], [b, q]) => {
     const apart = a.classList.contains("reference") - b.classList.contains("reference");
@@ -95,13 +97,13 @@ function filters(data) {
     const words = field("name").value.trim().toLowerCase();
     return (!field("family").value || family === field("family").value) && (!field("device").value || device === field("device").value)
       && (most === Infinity || (seconds !== null && seconds <= most)) && (!reference || field("references").checked)
-      && (!words || row.cells[0].dataset.name.toLowerCase().includes(words));
+      && (!words || nameIn(row).toLowerCase().includes(words));
   };
   const ofKind = (panel, kind) => {
     const table = panel.querySelector(".scores"), found = kind && data.kinds[panel.id] && data.kinds[panel.id][kind];
     for (const row of table.tBodies[0].rows) {
       row.whole = row.whole || row.cells[1].innerHTML;
-      const values = found && found[1][row.dataset.f];
+      const values = found && found[1][row.dataset.f] && found[1][row.dataset.f].split(" ");
       if (!values) row.cells[1].innerHTML = row.whole;
       else { const small = document.createElement("small"); small.textContent = values[1] + " to " + values[2]; row.cells[1].replaceChildren(values[0], small); }
       [...row.cells].slice(2).forEach((cell) => { cell.hidden = Boolean(kind); });
