@@ -30,7 +30,7 @@ def page_data(records: Sequence[Record]) -> dict[str, Any]:
         raise RecordError("no records to build a page from; run `chaosbench evaluate` first, or give the folder that holds them")
     suite = suite_of_records(records)
     places = tracks_of(records)
-    order = sorted(places, key=lambda track: (-1 if suite is None or track not in suite.tracks else suite.tracks.index(track), track))
+    order = dict.fromkeys(cell.get("track", "") for record in records for cell in record.cells)  # records keep the order of their suite
     tracks, views = [], []
     for name in order:
         track, of_track = _track(records, name, places[name])
