@@ -20,6 +20,7 @@ from chaosbench.site.views import page_data
 from chaosbench.site.wording import counted, number, slug_of, title_of
 
 _LIGHT, _DARK = "#1b1f24", "#e6e9ec"  # ink of pictures that stand in files of their own
+_INSIDE = 40_000  # characters of pictures of tracks that index.html holds; later tracks have files
 
 
 def build_page(records: Sequence[Record], folder: str | Path, data: Mapping[str, Any] | None = None) -> Path:
@@ -51,13 +52,17 @@ def build_page(records: Sequence[Record], folder: str | Path, data: Mapping[str,
         write_whole(target / data["forecasters"][record.label]["page"], page)
     for name, title in (("reading", "How to read a score"), ("submitting", "How to submit")):
         write_whole(target / f"{name}.html", make.get_template(f"{name}.html").render(root="", here=title))
-    pictures = _pictures(data)
-    for track, of_track in list(pictures.items())[1:]:
-        for which, svg in of_track.items():
-            write_whole(target / "pictures" / f"{track}-{which}.svg", _alone(svg))
+    pictures, inside = _pictures(data), 0
+    apart = set()
+    for track, of_track in pictures.items():
+        inside += sum(map(len, of_track.values()))
+        if inside > _INSIDE:
+            apart.add(track)
+            for which, svg in of_track.items():
+                write_whole(target / "pictures" / f"{track}-{which}.svg", _alone(svg))
     inline = {"css": Markup((source / "site.css").read_text(encoding="utf-8")), "js": Markup((source / "site.js").read_text(encoding="utf-8"))}
     page = make.get_template("index.html").render(
-        inline=inline, pictures=pictures, systems=systems_of(data), embedded=_embedded(data), root="", here=""
+        inline=inline, pictures=pictures, apart=apart, systems=systems_of(data), embedded=_embedded(data), root="", here=""
     )
     write_whole(target / "index.html", page)
     return target / "index.html"

@@ -80,6 +80,13 @@ function tabs() {
       link.tabIndex = index === chosen ? 0 : -1;
       panels[index].hidden = index !== chosen;
     });
+    for (const link of all("a.picture", panels[chosen])) {  // a copy of this file alone keeps the words
+      const picture = new Image();
+      picture.alt = link.textContent;
+      picture.onload = () => link.replaceChildren(picture);
+      picture.src = link.href;
+      link.classList.remove("picture");
+    }
     if (keep) history.replaceState(null, "", "#" + panels[chosen].id);
   };
   const wanted = () => panels.findIndex((panel) => panel.id === decodeURIComponent(location.hash.slice(1)));

@@ -57,10 +57,12 @@ def test_every_link_of_every_page_leads_somewhere(page: Path) -> None:
 def test_forty_entrants_in_twelve_tracks_stay_below_200_kb(made_up: Callable[..., list[Record]], tmp_path: Path) -> None:
     entrants = list(names("forecasters"))[:40]
     assert len(entrants) == 40
-    text = build_page(made_up(entrants, TRACKS, 2, windows=5), tmp_path).read_text()
+    text = build_page(made_up(entrants, TRACKS, 3, windows=5), tmp_path).read_text()
     # the sizes of nothing but the list of systems and the counts of windows depend on how many systems there are
     assert len(text.encode()) + 40 * 60 < 200_000
     assert all(f'href="models/{name}.html"' in text for name in entrants)
+    linked = set(re.findall(r'class="picture" href="([^"]*)"', text))
+    assert linked == {f"pictures/{path.name}" for path in (tmp_path / "pictures").iterdir()}
 
 
 def test_hostile_names_and_reasons_are_shown_as_text(records: list[Record], tmp_path: Path) -> None:
