@@ -14,6 +14,8 @@ _FENCES = {"lfloor": "⌊", "rfloor": "⌋", "langle": "⟨", "rangle": "⟩"}
 _FUNCTIONS = frozenset({"sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "min", "max", "arcsin", "arccos", "arctan"})
 _SPACES = {"\\ ": "0.35em", "\\quad": "1em"}
 _TOKEN = re.compile(r"\s*(\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|\S)", re.DOTALL)
+_TALL = ("<mfrac", "<msqrt", "<mtable", "<munderover")  # around anything else, fonts without mathematics draw brackets far too high
+_FIXED = ' stretchy="false"'
 _APPLY, _FACTOR = "<mo>\u2061</mo>", '<mspace width="0.18em"/>'
 
 
@@ -130,17 +132,14 @@ class _Reader:
             case "sum":
                 return '<mo movablelimits="false">∑</mo>', True
             case "left":
-                before = self.fence()
+                before = self.next()
                 body = self.row(frozenset({"\\right"}))
                 self.expect("\\right")
-                return f"<mrow>{before}{body}{self.fence()}</mrow>", True
+                grows = any(tag in body for tag in _TALL)
+                return f"<mrow>{_fence(before, grows)}{body}{_fence(self.next(), grows)}</mrow>", True
             case "begin":
                 return self.environment(self.text()), True
         raise ValueError(f"\\{name} has no MathML here; add it to chaosbench/expressions/mathml.py")
-
-    def fence(self) -> str:
-        token = self.next()
-        return f"<mo>{escape(_FENCES.get(token.removeprefix(chr(92)), token))}</mo>"
 
     def environment(self, name: str) -> str:
         """Return `aligned` or `cases` as a table."""
@@ -157,3 +156,7 @@ class _Reader:
         body = "".join("<mtr>" + "".join(f"<mtd>{cell}</mtd>" for cell in row) + "</mtr>" for row in rows)
         table = f'<mtable class="{escape(name)}" displaystyle="true">{body}</mtable>'
         return f"<mrow><mo>{{</mo>{table}</mrow>" if name == "cases" else table
+
+
+def _fence(token: str, grows: bool) -> str:
+    return f"<mo{'' if grows else _FIXED}>{escape(_FENCES.get(token.removeprefix(chr(92)), token))}</mo>"

@@ -16,7 +16,7 @@ from chaosbench.dynamics.definition import SystemDefinition
 from chaosbench.dynamics.reader import system
 from chaosbench.errors import NotInstalledError, TaskError
 from chaosbench.records import Record
-from chaosbench.site.wording import counted, number, slug_of, title_of
+from chaosbench.site.wording import counted, measured, slug_of, title_of
 from chaosbench.suites import Suite, TaskSpec, metric_from, read_suite, suite_names
 
 
@@ -123,8 +123,8 @@ def definition_of(name: str, cells: Sequence[Mapping[str, Any]], suite: Suite | 
 
 
 def measured_lines(value: Any, error: Any, most: int = 8) -> list[str]:
-    """Return "0.906 ± 0.0004" for a number or each of a row of numbers, at most `most` of them."""
+    """Return "0.9063 ± 0.0023" for a number or each of a row of numbers, at most `most` of them."""
     values = np.ravel(value)
     errors = np.broadcast_to(np.ravel(error), values.shape)
-    lines = [f"{v:.6g} ± {number(e)}" for v, e in zip(values[:most], errors[:most], strict=True)]
+    lines = [measured(float(v), float(e)) for v, e in zip(values[:most], errors[:most], strict=True)]
     return lines + ([f"… ({len(values)} in all)"] if len(values) > most else [])

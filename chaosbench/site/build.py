@@ -17,7 +17,7 @@ from chaosbench.site.model_page import model_context
 from chaosbench.site.system_page import system_context, systems_of
 from chaosbench.site.tables import results_csv, results_json
 from chaosbench.site.views import page_data
-from chaosbench.site.wording import counted, number, slug_of, title_of
+from chaosbench.site.wording import counted, number, seconds, slug_of, title_of
 
 _LIGHT, _DARK = "#1b1f24", "#e6e9ec"  # ink of pictures that stand in files of their own
 _INSIDE = 40_000  # characters of pictures of tracks that index.html holds; later tracks have files
@@ -72,7 +72,7 @@ def _environment(source: Path, data: Mapping[str, Any]) -> Environment:
     """Return the templates with what all of them may use. Text is escaped; only drawings and what `_embedded` made safe are markup."""
     made = Environment(loader=FileSystemLoader(source), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     metrics = {metric["label"]: metric for metric in data["metrics"]}
-    made.filters |= {"number": number, "slug": slug_of, "title_of": title_of, "markup": Markup}
+    made.filters |= {"number": number, "seconds": seconds, "slug": slug_of, "title_of": title_of, "markup": Markup}
     made.globals |= {"data": data, "metrics": metrics, "version": __version__, "counted": counted}
     made.globals["places"] = {name: place for place, name in enumerate(data["forecasters"])}
     return made

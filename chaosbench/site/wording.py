@@ -18,6 +18,19 @@ def number(value: float | None) -> str:
     return f"{value:.3g}"
 
 
+def seconds(value: float | None) -> str:
+    """Return a time in seconds; what is shorter than a hundredth is said to be."""
+    return "< 0.01" if value is not None and value < 0.01 else number(value)
+
+
+def measured(value: float, error: float) -> str:
+    """Return "0.9063 ± 0.0023": two digits of the error, and the value to the same place; without an error six digits."""
+    if not (np.isfinite(error) and error > 0):
+        return f"{value:.6g}"
+    places = 1 - int(np.floor(np.log10(error)))
+    return f"{value:.{max(places, 0)}f} ± {error:.{max(places, 0)}f}"
+
+
 def plain(value: float) -> float | None:
     """Return six significant digits as JSON data, None where there is no number."""
     return None if not np.isfinite(value) else float(f"{value:.6g}")

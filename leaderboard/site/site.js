@@ -1,7 +1,7 @@
 "use strict";
 // Every page works without this file: it adds sorting everywhere, and on the overview tabs, filters and bars.
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
-const numberIn = (cell) => { const text = cell.firstChild ? cell.firstChild.textContent.trim() : ""; return text === "0" ? 0 : parseFloat(text.replace("\u2265", "")); };
+const numberIn = (cell) => { const text = cell.firstChild ? cell.firstChild.textContent.trim() : ""; return text === "0" ? 0 : parseFloat(text.replace(/[\u2265<]/, "")); };
 
 const nameIn = (row) => (row.cells[0].querySelector("a") || row.cells[0]).textContent.trim();
 

@@ -9,6 +9,7 @@ from chaosbench.dynamics.printing import equations_in_latex
 from chaosbench.dynamics.reader import system
 from chaosbench.expressions.mathml import mathml
 
+OPEN, CLOSE = (f'<mo stretchy="false">{bracket}</mo>' for bracket in "()")
 SPACE = '<mspace width="0.18em"/>'
 
 
@@ -22,10 +23,11 @@ SPACE = '<mspace width="0.18em"/>'
         ("x_{1}^{2}", "<msubsup><mi>x</mi><mn>1</mn><mn>2</mn></msubsup>"),
         ("\\dot{x}_{i}", '<msub><mover accent="true"><mi>x</mi><mo>˙</mo></mover><mi>i</mi></msub>'),
         ("\\frac{1}{\\sqrt{x}}", "<mfrac><mn>1</mn><msqrt><mi>x</mi></msqrt></mfrac>"),
-        ("\\sin\\left(x\\right)", "<mrow><mi>sin</mi><mo>\u2061</mo><mrow><mo>(</mo><mi>x</mi><mo>)</mo></mrow></mrow>"),
-        ("\\left|A\\right|^{2}", "<msup><mrow><mo>|</mo><mi>A</mi><mo>|</mo></mrow><mn>2</mn></msup>"),
+        ("\\sin\\left(x\\right)", f"<mrow><mi>sin</mi><mo>\u2061</mo><mrow>{OPEN}<mi>x</mi>{CLOSE}</mrow></mrow>"),
+        ("\\left|A\\right|^{2}", '<msup><mrow><mo stretchy="false">|</mo><mi>A</mi><mo stretchy="false">|</mo></mrow><mn>2</mn></msup>'),
         ("\\mathrm{d}W", '<mrow><mi mathvariant="normal">d</mi><mi>W</mi></mrow>'),
         ("a < b", "<mrow><mi>a</mi><mo>&lt;</mo><mi>b</mi></mrow>"),
+        ("\\left(\\frac{1}{x}\\right)", "<mrow><mo>(</mo><mfrac><mn>1</mn><mi>x</mi></mfrac><mo>)</mo></mrow>"),
     ],
 )
 def test_a_small_expression_is_exactly_this(latex: str, expected: str) -> None:

@@ -14,7 +14,7 @@ from chaosbench.site import headline_of, page_data
 from chaosbench.site.drawing import attractor_svg, end_of, forecast_svg
 from chaosbench.site.model_page import heat_map
 from chaosbench.site.views import said_of
-from chaosbench.site.wording import number, slug_of
+from chaosbench.site.wording import measured, number, slug_of
 
 
 def test_a_track_has_the_numbers_of_its_ranking(records: list[Record]) -> None:
@@ -95,10 +95,19 @@ def test_kinds_of_systems_are_summed_up_apart(records: list[Record]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"), [(0.0, "0"), (12.345, "12.3"), (1234.6, "1235"), (2.5e-15, "2.5e-15"), (None, "–"), (float("nan"), "–"), (99.96, "100")]
+    ("value", "expected"),
+    [(0.0, "0"), (12.345, "12.3"), (1234.6, "1235"), (2.5e-15, "2.5e-15"), (None, "–"), (float("nan"), "–"), (99.96, "100"), (0.00123456, "0.00123")],
 )
 def test_numbers_have_three_digits(value: float | None, expected: str) -> None:
     assert number(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "expected"),
+    [(0.906335, 0.00226, "0.9063 ± 0.0023"), (-14.5718, 0.00198, "-14.5718 ± 0.0020"), (123.4, 12.3, "123 ± 12"), (-13.66667, 0.0, "-13.6667")],
+)
+def test_a_measured_value_ends_where_its_error_does(value: float, error: float, expected: str) -> None:
+    assert measured(value, error) == expected
 
 
 def test_file_names_are_safe_and_never_shared() -> None:
