@@ -12,6 +12,7 @@ from chaosbench.site.drawing import attractor_svg, end_of, forecast_svg, valid_t
 from chaosbench.site.wording import number, slug_of
 
 _GALLERY, _ATTRACTORS = 12, 8
+_STILL = 0.02  # of the truth's standard deviation: a model that has come to rest
 SHADES = 5
 
 
@@ -128,8 +129,9 @@ def _attractors(record: Record) -> list[dict[str, Any]]:
         windows = record.windows[cells[task]["windows_sha256"]]
         run = np.asarray(windows["picture_run"], dtype=float)
         ended = not np.isfinite(run).all()
+        still = not ended and bool((run.std(axis=0) < _STILL * np.asarray(windows["picture_climate"], dtype=float).std(axis=0)).all())
         pair = {which: attractor_svg(windows, which, f"{what} attractor of {task}") for which, what in (("climate", "true"), ("run", "learned"))}
-        found.append({"task": task, **pair, "ended": ended})
+        found.append({"task": task, **pair, "ended": ended, "still": still})
     return found
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from chaosbench.boards import Row
 from chaosbench.ranking import Comparison, gap
 from chaosbench.site.wording import number, title_of
+from chaosbench.suites import metric_from
 
 _NAMED = 6
 
@@ -39,7 +40,11 @@ def verdict(metric: str, ranked: Sequence[str], rows: Mapping[str, Row], shown: 
 
 
 def _gap(second: Comparison, words: str) -> str:
-    said = f"It leads {second.b} by {number(second.difference)} {words} ({number(second.low)} to {number(second.high)}"
+    ahead = second.difference if metric_from(second.metric).better == "higher" else -second.difference
+    head = f"It leads {second.b} by {number(abs(second.difference))}"
+    if ahead < 0:  # the best median is not the best in most pairs
+        head = f"Paired system by system its difference to {second.b} is {number(second.difference)}"
+    said = f"{head} {words} ({number(second.low)} to {number(second.high)}"
     return f"{said}): the gap is real." if second.real else f"{said}): that gap could be chance."
 
 

@@ -28,6 +28,8 @@ def measured(value: float, error: float) -> str:
     if not (np.isfinite(error) and error > 0):
         return f"{value:.6g}"
     places = 1 - int(np.floor(np.log10(error)))
+    if places > 8:
+        return f"{value:.2g} ± {error:.2g}"
     return f"{value:.{max(places, 0)}f} ± {error:.{max(places, 0)}f}"
 
 

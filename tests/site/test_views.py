@@ -57,6 +57,16 @@ def test_forecasters_that_cannot_be_told_apart_are_marked(records: list[Record])
     assert [row["level"] for row in view["rows"]] == [False, True]
 
 
+def test_a_lead_that_the_pairs_do_not_share_is_not_called_one(hand_made: Callable[..., Record]) -> None:
+    # medians over systems 2 and 1.9, but b is ahead on two systems of three, by 1 and by 0.4
+    scores = {"a": (1.0, 2.0, 3.0), "b": (1.9, 1.5, 3.4)}
+    made = [hand_made(name, {f"t{place}": [value] * 4 for place, value in enumerate(values)}) for name, values in scores.items()]
+    text = page_data(made)["views"][0]["verdict"]
+    assert "a is best: valid prediction time 2 Lyapunov times" in text
+    assert "Paired system by system its difference to b is -0.4 Lyapunov times" in text
+    assert "that gap could be chance" in text
+
+
 def test_references_are_shown_last_without_a_rank(records: list[Record]) -> None:
     for view in page_data(records)["views"]:
         assert view["rows"][-1]["forecaster"] == "oracle"
@@ -104,7 +114,13 @@ def test_numbers_have_three_digits(value: float | None, expected: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "error", "expected"),
-    [(0.906335, 0.00226, "0.9063 ± 0.0023"), (-14.5718, 0.00198, "-14.5718 ± 0.0020"), (123.4, 12.3, "123 ± 12"), (-13.66667, 0.0, "-13.6667")],
+    [
+        (0.906335, 0.00226, "0.9063 ± 0.0023"),
+        (-14.5718, 0.00198, "-14.5718 ± 0.0020"),
+        (123.4, 12.3, "123 ± 12"),
+        (-13.66667, 0.0, "-13.6667"),
+        (-5e-19, 1.3e-18, "-5e-19 ± 1.3e-18"),
+    ],
 )
 def test_a_measured_value_ends_where_its_error_does(value: float, error: float, expected: str) -> None:
     assert measured(value, error) == expected
