@@ -26,7 +26,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Checked:
-    """A checked answer: values (N, 1, H, D) with NaN from each failure on, failed_at (N,), and how many rows held non-finite numbers."""
+    """A checked answer: values (N, S, H, D) with NaN from each failure on, failed_at (N,), and how many rows held non-finite numbers."""
 
     values: np.ndarray
     failed_at: np.ndarray
@@ -53,9 +53,10 @@ def attempt(what: str, call: Callable[[], Any]) -> Any:
 
 
 def check(raw: Any, shape: tuple[int, int, int, int], limit: np.ndarray, what: str) -> Checked | Failure:
-    """Return `raw` as a checked answer of `shape` (N, 1, H, D), or a Failure that says which rule it breaks.
+    """Return `raw` as a checked answer of `shape` (N, S, H, D), or a Failure that says which rule it breaks.
 
-    A row fails at its first sample with a component that is not finite or beyond `limit` (D,) in absolute value.
+    A row fails at its first sample in time at which any of its S members has a component that is not finite or beyond `limit` (D,) in absolute
+    value; all its members are NaN from there on.
     """
     if not isinstance(raw, np.ndarray):
         return Failure("invalid_output", f"{what}: returned {type(raw).__name__}; return a NumPy array of shape {shape}")

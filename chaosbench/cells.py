@@ -145,13 +145,25 @@ def _answers(job: Job, prepared: Prepared, budget: Budget, volatile: dict[str, A
         return refusal
     if refusal is not None:
         return Failure("refused", str(refusal))
+    told = bool(getattr(forecaster, "parameter_input", False))
+    if job.spec.zero_shot:
+        return _zero_shot(job, prepared, budget, volatile)
     started = time.perf_counter()
-    fitted = attempt("fit", lambda: forecaster.fit(_copy(prepared.training), seed=job.seed, device=job.device, budget=budget))
+    fitted = attempt("fit", lambda: forecaster.fit(_copy(prepared.training, told), seed=job.seed, device=job.device, budget=budget))
     volatile["fit_seconds"] = time.perf_counter() - started
     if isinstance(fitted, Failure):
         return fitted
     started = time.perf_counter()
-    windows = _forecast(forecaster, prepared.contexts, problem.horizon, job.seed, prepared.limit, "forecast of the windows")
+    windows = _forecast(
+        forecaster,
+        prepared.contexts,
+        problem.horizon,
+        job.seed,
+        prepared.limit,
+        "forecast of the windows",
+        parameters=prepared.parameters if told else None,
+        members=_members(job, forecaster),
+    )
     climate = _forecast(forecaster, prepared.climate_contexts, prepared.climate_length, job.seed, prepared.limit, "free run")
     volatile["predict_seconds"] = time.perf_counter() - started
     count = attempt("n_parameters", lambda: int(forecaster.n_parameters))
@@ -181,18 +193,57 @@ def _reference(job: Job, prepared: Prepared, _: Budget, volatile: dict[str, Any]
     return Answers(checked[0], checked[1], None)
 
 
-def _forecast(forecaster: Forecaster, contexts: np.ndarray, horizon: int, seed: int, limit: np.ndarray, what: str) -> Checked | Failure:
-    shape = (len(contexts), 1, horizon, contexts.shape[2])
-    if not len(contexts):
+def _zero_shot(job: Job, prepared: Prepared, budget: Budget, volatile: dict[str, Any]) -> Answers | Failure:
+    """Fit a fresh forecaster to every context alone and let it continue that context; the first that fails ends the cell."""
+    horizon, parts = prepared.problem.horizon, []
+    volatile["fit_seconds"] = volatile["predict_seconds"] = 0.0
+    empty = _forecast(None, prepared.contexts[:0], horizon, job.seed, prepared.limit, "free run")
+    for number, context in enumerate(prepared.contexts):
+        forecaster = attempt("construct", lambda: job.entrant.make(**job.entrant.options) if job.entrant.make else None)
+        training = Training([context.copy()], prepared.training.dt, geometry=prepared.training.geometry)
+        started = time.perf_counter()
+        fitted = attempt(f"fit to context {number}", partial(forecaster.fit, training, seed=job.seed, device=job.device, budget=budget))
+        volatile["fit_seconds"] += time.perf_counter() - started
+        started = time.perf_counter()
+        members = _members(job, forecaster)
+        part = fitted or _forecast(forecaster, context[None], horizon, job.seed, prepared.limit, f"forecast of window {number}", members=members)
+        volatile["predict_seconds"] += time.perf_counter() - started
+        attempt("close", getattr(forecaster, "close", lambda: None))
+        if isinstance(part, Failure):
+            return part
+        parts.append(part)
+    values, failed_at = (np.concatenate([getattr(part, name) for part in parts]) for name in ("values", "failed_at"))
+    return Answers(Checked(values, failed_at, sum(part.n_nonfinite for part in parts)), empty, None)
+
+
+def _members(job: Job, forecaster: Any) -> int:
+    """Return how many members a window's forecast is asked for: copies of one forecast would look like an ensemble without spread."""
+    return job.spec.samples if getattr(forecaster, "probabilistic", False) else 1
+
+
+def _forecast(
+    forecaster: Forecaster | None,
+    contexts: np.ndarray,
+    horizon: int,
+    seed: int,
+    limit: np.ndarray,
+    what: str,
+    *,
+    parameters: np.ndarray | None = None,
+    members: int = 1,
+) -> Checked | Failure:
+    shape = (len(contexts), members, horizon, contexts.shape[2])
+    if not len(contexts) or forecaster is None:
         return Checked(np.zeros(shape), np.zeros(0, dtype=np.int64), 0)
-    raw = attempt(what, lambda: forecaster.forecast(contexts.copy(), horizon, n_samples=1, seed=seed))
+    raw = attempt(what, lambda: forecaster.forecast(contexts.copy(), horizon, parameters=parameters, n_samples=members, seed=seed))
     return raw if isinstance(raw, Failure) else check(raw, shape, limit, what)
 
 
-def _copy(training: Training) -> Training:
-    """Foreign code may write into what it is given; the remembered data must stay as they are."""
-    validation = _copy(training.validation) if training.validation else None
-    return replace(training, states=[states.copy() for states in training.states], validation=validation)
+def _copy(training: Training, told: bool) -> Training:
+    """Foreign code may write into what it is given; the remembered data must stay as they are. told: whether it is given the parameters, too."""
+    validation = _copy(training.validation, told) if training.validation else None
+    parameters = training.parameters.copy() if told and training.parameters is not None else None
+    return replace(training, states=[states.copy() for states in training.states], parameters=parameters, validation=validation)
 
 
 def _outcome(answers: Answers, reasons: list[str]) -> tuple[str, str, str]:

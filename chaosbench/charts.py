@@ -56,8 +56,11 @@ def pareto_svg(rows: Sequence[Mapping[str, Any]], cost: str, value_name: str, co
     width, height = _PLOT
     left, top = 60.0, 30.0
 
+    def at(decade: float) -> float:
+        return left + width * (decade - first) / (last - first)
+
     def x_of(spent: float) -> float:
-        return left + width * (math.log10(max(spent, floor)) - first) / (last - first)
+        return at(math.log10(max(spent, floor)))
 
     def y_of(value: float) -> float:
         return top + height * (ticks[-1] - value) / (ticks[-1] - ticks[0])
@@ -66,7 +69,7 @@ def pareto_svg(rows: Sequence[Mapping[str, Any]], cost: str, value_name: str, co
     for tick in ticks:
         parts += [_line(left - 4, y_of(tick), left, y_of(tick)), _text(left - 7, y_of(tick) + 4, f"{tick:g}", "end")]
     for decade in range(first, last + 1, max(1, (last - first) // 8)):
-        x = x_of(10.0**decade)
+        x = at(decade)
         parts += [_line(x, top + height, x, top + height + 4), _text(x, top + height + 17, f"{10.0**decade:g}", "middle")]
     parts.append(_text(left + width / 2, top + height + 36, cost_name, "middle"))
     front = sorted((row for row in known if row["on_front"]), key=lambda row: (row[cost], row["forecaster"]))

@@ -34,8 +34,8 @@ def evaluate(
     options: Mapping[str, Any] = {},
     tasks: Sequence[str] | None = None,
     shard: tuple[int, int] = (1, 1),
-    commitment: str | None = None,
     again: bool = False,
+    commitment: str | None = None,
 ) -> Record:
     """Return the record of `forecaster` on every task of `suite`, once for each seed.
 
@@ -48,8 +48,8 @@ def evaluate(
     cache: folder of finished cells; a cell found there whole, with the same forecaster source, options, task, metrics and device, is not run again.
     progress: called with (fraction done, sentence) after each cell and, without an executor, by trainings that take long.
     tasks: only these of the suite. shard: (i, n), only every n-th cell from the i-th on, for jobs that share the work; `records.joined` puts the
-    parts together. commitment: of the sealed round that `suite` belongs to; answers are then kept in the cache, which is needed. again: do not take
-    from the cache what did not end "ok".
+    parts together. again: do not take from the cache what did not end "ok". commitment: of the sealed round that `suite` belongs to; answers are then
+    kept in the cache, which is needed.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def evaluate(
             progress(len(cells) / len(jobs), f"{who.name} on {cell.entry['task']}, seed {cell.entry['seed']}: {word}")
     ordered = [cells[place] for place in range(len(jobs))]
     return Record(
-        identity=identity_of(who, suite) | ({"commitment": commitment} if commitment else {}),
+        identity=identity_of(who, suite, commitment),
         cells=tuple(cell.entry for cell in ordered),
         environment=_environment(device),
         volatile={
@@ -96,7 +96,7 @@ def evaluate(
     )
 
 
-def identity_of(who: Entrant, suite: Suite) -> dict[str, Any]:
+def identity_of(who: Entrant, suite: Suite, commitment: str | None = None) -> dict[str, Any]:
     """Return the identity that a record of `who` on `suite` has."""
     return {
         "forecaster": who.name,
@@ -107,6 +107,7 @@ def identity_of(who: Entrant, suite: Suite) -> dict[str, Any]:
         "suite_sha256": suite.sha256,
         "scoring": SCORING,
         **({"reference": True} if who.reference else {}),
+        **({"commitment": commitment} if commitment else {}),
     }
 
 

@@ -1,23 +1,27 @@
 """What a forecaster could see of a system: trajectories of one purpose, angles as cosine and sine, kept on disk when asked."""
 
 import io
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 
 from chaosbench import __version__
-from chaosbench.dynamics.compile import compile_system
+from chaosbench.dynamics.compile import CompiledSystem, compile_system
 from chaosbench.errors import TaskError, nearest
+from chaosbench.expressions.tree import Expression
 from chaosbench.folders import write_whole
 from chaosbench.identity import sha256_of
 from chaosbench.layout import flat_states, layout_of
 from chaosbench.plans import Plan
 from chaosbench.randomness import generator
 from chaosbench.suites import TaskSpec
-from chaosbench.timescale import embed_angles
+from chaosbench.timescale import embed_angles, without_embedding
 from chaosbench.trajectories import simulate
 
+_PIECE = 2**20  # numbers of states whose conserved quantities are computed at a time
 TIGHT, USUAL = (1e-12, 1e-14), (1e-9, 1e-12)  # rtol, atol
 
 
@@ -96,3 +100,37 @@ def _viewed(spec: TaskSpec, states: np.ndarray, components: tuple[str, ...], per
         raise TaskError(f"task {spec.label!r}: view names {unknown[0]!r}; components are {', '.join(components)}{nearest(unknown[0], components)}")
     chosen = [components.index(name) for name in spec.view] or list(range(len(components)))
     return embed_angles(states[:, :, chosen], periods[chosen])
+
+
+def conserved(planned: Plan, back: Callable[[np.ndarray], np.ndarray]) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+    """Return {name: function of states in the units of answers (n, D) -> (n,)} of what the definition declares constant along every orbit.
+
+    back: from those units to observations. Empty where the view hides a component or the state has a past.
+    """
+    compiled = compile_system(planned.definition)
+    integrals = planned.definition.integrals or {}
+    if compiled.delayed or not integrals:
+        return {}
+    whole = np.arange(compiled.dimension)
+    if planned.spec.view:
+        _, _, places = layout_of(compiled)
+        names = [str(name) for name in np.asarray(places.get("component", ()))]
+        if sorted(planned.spec.view) != sorted(names):
+            return {}
+        whole = np.array([planned.spec.view.index(name) for name in names])
+    return {name: partial(_quantity, compiled, tree, whole, back) for name, tree in integrals.items()}
+
+
+def _quantity(
+    system: CompiledSystem, tree: Expression, whole: np.ndarray, back: Callable[[np.ndarray], np.ndarray], states: np.ndarray
+) -> np.ndarray:
+    """Return the values (n,) at states (n, D) in the units of answers, which are scaled back and their cosines and sines turned into angles.
+
+    whole: for each component of the system its place among those observed.
+    """
+    quantity, piece = system.quantity(tree), max(1, _PIECE // states.shape[1])
+    periods = np.full(len(whole), np.nan)
+    if len(system.periods) == len(whole):  # the values of fields are no angles, and their periods are one a field
+        periods[whole] = system.periods
+    pieces = [without_embedding(back(states[first : first + piece]), periods)[:, whole] for first in range(0, len(states), piece)]
+    return np.concatenate([quantity.value(each, system.parameter_values) for each in pieces]) if pieces else np.zeros(0)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ class Plan:
     """What a task means for its system; nothing is simulated yet.
 
     dt, period, lyapunov_time (NaN when refused: not positive, or a standard error above 10 %): time units of the system. horizon: samples.
-    definition: of blind tasks with changed parameters.
+    definition: of the test; of blind tasks with changed parameters.
     """
 
     spec: TaskSpec
@@ -64,6 +64,8 @@ def plan(spec: TaskSpec, suite: Suite, progress: Progress | None = None) -> Plan
     spectrum, errors = (
         tuple(float(x) for x in np.ravel(numbers)) for numbers in (facts.lyapunov_spectrum.value, facts.lyapunov_spectrum.standard_error)
     )
+    if spec.start:
+        definition = _moved(definition, spec)
     if not np.isfinite(facts.period):
         raise TaskError(f"task {spec.label!r}: {definition.name} comes to rest at these parameters, nothing is left to forecast; choose others")
     trusted = spectrum[0] > 0 and errors[0] <= LARGEST_RELATIVE_ERROR * spectrum[0]
@@ -76,3 +78,12 @@ def plan(spec: TaskSpec, suite: Suite, progress: Progress | None = None) -> Plan
     else:
         dt = spec.dt or facts.period / (spec.samples_per_period or SAMPLES_PER_PERIOD)
     return Plan(spec, definition, suite.seed, dt, facts.period, 1.0 / spectrum[0] if trusted else float("nan"), spectrum)
+
+
+def _moved(definition: SystemDefinition, spec: TaskSpec) -> SystemDefinition:
+    """Return `definition` with trajectories that begin near the task's start, spread as they are about the definition's own centre."""
+    centre = definition.initial.centre
+    if centre is None or len(centre) != len(spec.start):
+        count = "no centre" if centre is None else f"{len(centre)} components"
+        raise TaskError(f"task {spec.label!r}: start = {list(spec.start)}: the system's initial states have {count}; give as many numbers")
+    return replace(definition, initial=replace(definition.initial, centre=spec.start))

@@ -40,7 +40,7 @@ def resampled(scores: np.ndarray, kind: Aggregate, draws: int = DRAWS) -> np.nda
     if kind == "mean":
         return np.asarray(np.mean(scores[seeds[:, :, None], windows[:, None, :]], axis=(1, 2)))
     order = np.argsort(scores, axis=None)
-    size = np.int16 if scores.size < 2**15 else np.int64
+    size: Any = np.int16 if scores.size < 2**15 else np.int64
     times = seed_times.astype(size)[order // n_windows] * window_times.astype(size)[order % n_windows]
     counted = np.cumsum(times, axis=0, dtype=size)  # how many scores of each resample are not above this one
     middle = [np.ravel(scores)[order[(counted <= place).sum(axis=0)]] for place in ((scores.size - 1) // 2, scores.size // 2)]

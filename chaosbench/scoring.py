@@ -65,9 +65,10 @@ def score(answers: Answers, prepared: Prepared) -> tuple[dict[str, Any], dict[st
     arrays: dict[str, np.ndarray] = {}
     reasons: list[str] = []
     scales = prepared.final_scales()
+    shared: dict[Any, Any] = {}
     for label in prepared.metrics:
         metric = metric_from(label)
-        scored = _scored_map(metric, answers, prepared, scales) if metric.needs == "map" else _scored_runs(metric, answers, prepared, scales)
+        scored = _scored_map(metric, answers, prepared, scales, shared) if metric.needs == "map" else _scored_runs(metric, answers, prepared, scales)
         if isinstance(scored, Failure):
             reasons.append(f"{label}: {scored.reason}")
             scored = _all_failed(metric, 1)
@@ -141,15 +142,18 @@ def _scored_runs(metric: Metric, answers: Answers, prepared: Prepared, scales: S
     return Scored(scores, failed, np.asarray(metric.censored(scores, truth, scales)) & ~failed)
 
 
-def _scored_map(metric: Metric, answers: Answers, prepared: Prepared, scales: Scales) -> Scored | Failure:
-    """The map is foreign code, so measuring it can fail like a forecast; having no map is a failure with a plain reason."""
+def _scored_map(metric: Metric, answers: Answers, prepared: Prepared, scales: Scales, shared: dict[Any, Any]) -> Scored | Failure:
+    """The map is foreign code, so measuring it can fail like a forecast; having no map is a failure with a plain reason.
+
+    shared: what metrics of this cell have measured on the map, so that it is measured once.
+    """
     model = answers.map
     if isinstance(model, Failure):
         return model
     if not isinstance(model, AutonomousMap):
         return Failure("refused", "the forecaster gives no map with a tangent")
     empty = np.zeros((0, 1, 0, prepared.problem.dimension))
-    answer = Answer(empty, np.zeros(0, dtype=np.int64), model, prepared.contexts[0].copy())
+    answer = Answer(empty, np.zeros(0, dtype=np.int64), model, prepared.contexts[0].copy(), shared)
     scores = attempt("map", lambda: metric.score(answer, None, scales))
     if isinstance(scores, Failure):
         return scores

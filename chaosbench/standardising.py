@@ -31,6 +31,11 @@ class Units:
         scaled = np.asarray((observed - self.mean) / self.deviation)
         return scaled if self.turn is None else mixed(scaled, self.turn)
 
+    def back(self, values: np.ndarray) -> np.ndarray:
+        """Return the observations (..., D) that have `values` in these units."""
+        scaled = values if self.turn is None else np.linalg.solve(self.turn.T, values.reshape(-1, values.shape[-1]).T).T.reshape(values.shape)
+        return np.asarray(scaled * self.deviation + self.mean)
+
 
 def units_of(planned: Plan, seen: np.ndarray, places: Sites | None) -> Units:
     """Return the units that the training data `seen` (n, T, D) give."""

@@ -5,7 +5,9 @@ from typing import Any
 
 from chaosbench.errors import TaskError, nearest
 
-_OWN = ("name", "tasks", "partial")  # keys of a track that are no keys of a task
+_FLAGS = {"partial": "view", "basin": "start"}  # `flag = true` of a track: the task's entry of that name becomes its key
+_OWN = ("name", "tasks", "shift", *_FLAGS)  # keys of a track that are no keys of a task
+_SHIFT = ("parameter", "training", "interpolation", "extrapolation")  # keys of a task's shift
 _NEVER = ("system", "parameters", "view", "track")  # of a task's own; a track says how it is run, not what it is
 
 
@@ -13,7 +15,9 @@ def expanded(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the content of a suite file with its [defaults] put into every [[task]], and every task put into each [[track]].
 
     A task in a track is named "task/track" and carries the track's keys over its own. `tasks` of a track: only these. `partial = true`: the view is
-    the task's `partial`, a list of components; tasks without one are left out of such a track.
+    the task's `partial`, a list of components; `basin = true`: the test starts at the task's `basin`, a state; `shift = "interpolation"` or
+    "extrapolation": training at the values `training` of the task's `shift.parameter`, the test at the value of that name. Tasks without such an
+    entry are left out of the track.
     Raises TaskError for a misused key; keys of tasks are checked by the reader of tasks.
     """
     content = dict(data)
@@ -35,15 +39,25 @@ def _in_track(track: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]]) -> l
     chosen = track.get("tasks", [_label(task) for task in tasks])
     found = []
     for task in tasks:
-        partial = task.get("partial")
-        if _label(task) not in chosen or (track.get("partial", False) and partial is None):
+        wanted = [key for key in ("shift", *_FLAGS) if track.get(key)]
+        if _label(task) not in chosen or any(key not in task for key in wanted):
             continue
-        view = {"view": partial} if track.get("partial", False) else {}
-        plain = {key: value for key, value in task.items() if key != "partial"}
-        found.append({**plain, **changes, **view, "name": f"{_label(task)}/{track['name']}", "track": track["name"]})
+        own: dict[str, Any] = {_FLAGS[key]: task[key] for key in wanted if key in _FLAGS}
+        if "shift" in wanted:
+            own |= _shifted(task["shift"], track["shift"], f"task {_label(task)!r}: shift")
+        plain = {key: value for key, value in task.items() if key not in ("shift", *_FLAGS)}
+        found.append({**plain, **changes, **own, "name": f"{_label(task)}/{track['name']}", "track": track["name"]})
     if not found:
-        raise TaskError(f"track {track['name']!r}: no task is left in it; name tasks of the suite, or give tasks a list of components `partial`")
+        raise TaskError(f"track {track['name']!r}: no task is left in it; name tasks of the suite, or give tasks what the track asks for")
     return found
+
+
+def _shifted(shift: Any, where_to: str, where: str) -> dict[str, Any]:
+    """Return the keys of a task that is trained at other parameters than it is tested at."""
+    if not isinstance(shift, Mapping) or set(shift) != set(_SHIFT) or not isinstance(shift["training"], list) or not shift["training"]:
+        raise TaskError(f"{where} = {shift!r}: must be a table with {', '.join(_SHIFT)}, `training` a list of numbers")
+    name = shift["parameter"]
+    return {"parameters": {name: shift[where_to]}, "training_parameters": [{name: value} for value in shift["training"]]}
 
 
 def _check(tracks: Sequence[Any], tasks: Sequence[Mapping[str, Any]]) -> None:
@@ -56,8 +70,11 @@ def _check(tracks: Sequence[Any], tasks: Sequence[Mapping[str, Any]]) -> None:
         if track["name"] in seen:
             raise TaskError(f"{where}: name {track['name']!r} appears twice; names of tracks are unique")
         seen.add(track["name"])
-        if not isinstance(track.get("partial", False), bool):
-            raise TaskError(f"{where}: partial = {track['partial']!r}: must be true or false; the components stand in each task")
+        for flag in _FLAGS:
+            if not isinstance(track.get(flag, False), bool):
+                raise TaskError(f"{where}: {flag} = {track[flag]!r}: must be true or false; what it means stands in each task")
+        if track.get("shift", "interpolation") not in _SHIFT[2:]:
+            raise TaskError(f"{where}: shift = {track['shift']!r}: must be {' or '.join(_SHIFT[2:])}")
         chosen = track.get("tasks", [])
         if not isinstance(chosen, list):
             raise TaskError(f"{where}: tasks = {chosen!r}: must be a list of names of tasks")

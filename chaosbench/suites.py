@@ -25,9 +25,12 @@ class TaskSpec:
     training_samples: over all training_trajectories. validation_samples: default a quarter of that. context: samples before each forecast.
     horizon: of the windows, in Lyapunov times (dominant periods where the Lyapunov time is refused). windows: number of test windows.
     climate_runs, climate_samples: free runs and their length; the first quarter of each is dropped. 0 runs: no climate.
+    samples: members of the ensemble that a probabilistic forecaster is asked for in each window; others answer once. Free runs are single.
     noise: standard deviation of what is added to all that a forecaster sees (training, validation, contexts), in standard deviations of each
     component; truth stays clean. blind: the system cannot be recognised, see `blinding`. track: under which conditions, a name for tables.
-    metrics: in place of the suite's; empty for those.
+    metrics: in place of the suite's; empty for those. training_parameters: changed parameters of the training and validation data, one trajectory of
+    equal length for each; the test is at `parameters`. start: a state near which test trajectories begin, to reach another attractor than the
+    training data's, whose units of time stay. zero_shot: every window is forecast by a forecaster fitted to its context alone.
     """
 
     system: str
@@ -44,14 +47,18 @@ class TaskSpec:
     validation_samples: int | None = None
     climate_runs: int = 5
     climate_samples: int = 20_000
+    samples: int = 1
     noise: float = 0.0
     blind: bool = False
     track: str = ""
     metrics: tuple[str, ...] = ()
+    training_parameters: tuple[tuple[tuple[str, float], ...], ...] = ()
+    start: tuple[float, ...] = ()
+    zero_shot: bool = False
 
     def __post_init__(self) -> None:
         where = f"task {self.label!r}"
-        least = {"training_samples": 2, "context": 1, "windows": 1, "training_trajectories": 1, "climate_runs": 0, "climate_samples": 8}
+        least = {"training_samples": 2, "context": 1, "windows": 1, "training_trajectories": 1, "climate_runs": 0, "climate_samples": 8, "samples": 1}
         for key, bound in least.items():
             _whole(getattr(self, key), bound, f"{where}: {key}")
         if self.validation_samples is not None:
@@ -62,8 +69,12 @@ class TaskSpec:
                 raise TaskError(f"{where}: {key} = {number!r}: must be a positive number")
         if not 0 <= self.noise < float("inf"):
             raise TaskError(f"{where}: noise = {self.noise!r}: must be a number of at least 0, in standard deviations of each component")
-        if self.blind and (self.view or self.parameters):
-            raise TaskError(f"{where}: blind tasks choose parameters and mix components themselves; remove view and parameters")
+        if self.blind and (self.view or self.parameters or self.training_parameters or self.start):
+            raise TaskError(f"{where}: blind tasks choose parameters and mix components themselves; remove view, parameters and start")
+        if self.zero_shot and (self.climate_runs or self.training_parameters):
+            raise TaskError(f"{where}: zero_shot has no training data, so no free runs either; set climate_runs = 0 and no training_parameters")
+        if self.training_parameters and self.training_trajectories != 1:
+            raise TaskError(f"{where}: training_parameters give one trajectory each; remove training_trajectories")
         if self.dt is not None and self.samples_per_period is not None:
             raise TaskError(f"{where}: dt and samples_per_period both set the sampling interval; give one")
         if self.climate_runs == 1:
@@ -82,7 +93,14 @@ class TaskSpec:
         """Return the recipe as JSON data; keys at their default are left out, so that a later optional key changes no old hash."""
         data = {field.name: getattr(self, field.name) for field in fields(self)}
         kept = {key: value for key, value in data.items() if value != _DEFAULTS.get(key, MISSING)}
-        plain = {"parameters": dict(self.parameters), "view": list(self.view), "metrics": list(self.metrics)}
+        sets = [dict(values) for values in self.training_parameters]
+        plain = {
+            "parameters": dict(self.parameters),
+            "training_parameters": sets,
+            "view": list(self.view),
+            "metrics": list(self.metrics),
+            "start": list(self.start),
+        }
         return kept | {key: value for key, value in plain.items() if value}
 
 
@@ -210,29 +228,33 @@ def _task_from_data(data: Any, where: str) -> TaskSpec:
         raise TaskError(f"{where}: {data!r} is not a table; write [[task]] and its keys below")
     number = (int, float)
     types: dict[str, Any] = {field.name: int for field in fields(TaskSpec)}
-    types |= {"noise": number, "blind": bool, "track": str}
-    types |= {
-        "system": str,
-        "name": str,
-        "parameters": Mapping,
-        "view": list,
-        "metrics": list,
-        "horizon": number,
-        "dt": number,
-        "samples_per_period": number,
-    }
+    types |= dict.fromkeys(("view", "metrics", "start", "training_parameters"), list)
+    types |= dict.fromkeys(("horizon", "dt", "samples_per_period", "noise"), number)
+    types |= {"system": str, "name": str, "track": str, "parameters": Mapping, "blind": bool, "zero_shot": bool}
     _check_keys(data, types, set(_DEFAULTS), where)
     values = dict(data)
     if "parameters" in values:
-        _check_keys(values["parameters"], dict.fromkeys(values["parameters"], number), set(), f"{where}.parameters")
-        values["parameters"] = tuple(sorted((key, float(value)) for key, value in values["parameters"].items()))
+        values["parameters"] = _numbers(values["parameters"], f"{where}.parameters")
+    if "training_parameters" in values:
+        sets = enumerate(values["training_parameters"])
+        values["training_parameters"] = tuple(_numbers(entry, f"{where}.training_parameters[{index}]") for index, entry in sets)
     for key in ("view", "metrics"):
         if key in values:
             values[key] = tuple(_texts(values[key], f"{where}.{key}"))
+    if "start" in values:
+        values["start"] = tuple(value for _, value in _numbers({f"[{place}]": x for place, x in enumerate(values["start"])}, f"{where}.start"))
     for key in ("horizon", "dt", "samples_per_period", "noise"):
         if key in values:
             values[key] = float(values[key])
     return TaskSpec(**values)
+
+
+def _numbers(data: Any, where: str) -> tuple[tuple[str, float], ...]:
+    """Return changed parameters as sorted pairs."""
+    if not isinstance(data, Mapping):
+        raise TaskError(f"{where}: {data!r} is not a table; write for example {{ rho = 30 }}")
+    _check_keys(data, dict.fromkeys(data, (int, float)), set(), where)
+    return tuple(sorted((key, float(value)) for key, value in data.items()))
 
 
 def _check_keys(data: Mapping[str, Any], types: Mapping[str, Any], optional: set[str], where: str) -> None:

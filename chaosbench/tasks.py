@@ -5,7 +5,7 @@ forecaster sees, and the training data's mean and standard deviation scale every
 tasks the scaled components are mixed and scaled again, and the unit of time is one sample.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,12 +14,13 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from chaosbench.dynamics.compile import compile_system
+from chaosbench.dynamics.reader import system
 from chaosbench.errors import TaskError
 from chaosbench.forecasters.base import Problem, Training
 from chaosbench.geometry import Geometry
 from chaosbench.layout import Sites, sites_of
 from chaosbench.metrics.base import Answer, Scales
-from chaosbench.observations import observe
+from chaosbench.observations import conserved, observe
 from chaosbench.plans import Plan, plan
 from chaosbench.standardising import Units, noisy, statistics, units_of
 from chaosbench.suites import Suite, TaskSpec, metric_from
@@ -36,10 +37,11 @@ Progress = Callable[[float, str], None]
 class Prepared:
     """The data of one task, standardised.
 
-    training (with validation); contexts (W, C, D) of the windows; climate_contexts (R, C, D) of the free runs; climate_length: samples of a free run,
-    of which the first climate_dropped are not scored. limit: (D,) absolute value beyond which a forecast has failed: 10 standard deviations, or
-    1.25 times the largest value in the training data where the attractor itself goes further. nearest, typical: smallest and median distance from
-    the contexts' last states to the training states, without noise. units: of everything here. scales: without floors and trust, see `final_scales`.
+    training (with validation); contexts (W, C, D) of the windows, and their `parameters` (W, P) where the training data have such; climate_contexts
+    (R, C, D) of the free runs; climate_length: samples of a free run, of which the first climate_dropped are not scored. limit: (D,) absolute value
+    beyond which a forecast has failed: 10 standard deviations, or 1.25 times the largest value in the training data where the attractor itself goes
+    further. nearest, typical: smallest and median distance from the contexts' last states to the training states, without noise. units: of everything
+    here. scales: without floors and trust, see `final_scales`.
     """
 
     plan: Plan
@@ -49,6 +51,7 @@ class Prepared:
     problem: Problem
     scales: Scales
     limit: np.ndarray
+    parameters: np.ndarray | None
     nearest: float
     typical: float
     metrics: tuple[str, ...]
@@ -91,7 +94,10 @@ class Prepared:
         return self._climate
 
     def floors(self) -> dict[str, tuple[float, float, float]]:
-        """Return {climate metric: (median, 10 %, 90 %)} over all ordered pairs of true free runs: what a perfect model would score."""
+        """Return {climate metric: (median, 10 %, 90 %)}, what a perfect model would score.
+
+        Over all ordered pairs of true free runs; over each with itself for a metric that compares a run with its own start.
+        """
         return self._floors
 
     def final_scales(self) -> Scales:
@@ -122,7 +128,7 @@ class Prepared:
             metric = metric_from(label)
             if metric.needs == "climate":
                 truth = self.truth_climate()
-                pairs = [(a, b) for a in range(len(truth)) for b in range(len(truth)) if a != b]
+                pairs = [(a, b) for a in range(len(truth)) for b in range(len(truth)) if (a == b) == metric.own_floor]
                 whole = np.array([truth.shape[1]])
                 scores = [metric.score(Answer(truth[b][None, None], whole), truth[a][None], self.scales)[0] for a, b in pairs]
                 middle, low, high = np.percentile(scores, [50, 10, 90])
@@ -139,25 +145,33 @@ def prepare(spec: TaskSpec, suite: Suite, progress: Progress | None = None, *, c
     planned = plan(spec, suite, progress)
     report(0.0, f"{spec.label}: training data")
     each = spec.training_samples // spec.training_trajectories
-    raw, _ = observe(planned, "training", spec.training_trajectories, each, cache=cache)
+    raw = _training_data(planned, "training", spec.training_samples, spec.training_trajectories, cache)
     places = None if spec.view or spec.blind else sites_of(compile_system(planned.definition))
     still = np.flatnonzero(raw.std(axis=(0, 1)) <= 1e-12 * (1.0 + np.abs(raw.mean(axis=(0, 1)))))
     if still.size:
         raise TaskError(f"task {spec.label!r}: observed component {int(still[0])} does not vary in the training data; leave it out with view = [...]")
     report(0.4, f"{spec.label}: validation data and contexts")
-    held_out, _ = observe(planned, "validation", 1, spec.validation_samples or max(2, spec.training_samples // 4), cache=cache)
+    held_out = _training_data(planned, "validation", spec.validation_samples or max(2, spec.training_samples // 4), 1, cache)
     starts, _ = observe(planned, "windows", spec.windows, spec.context, tight=True, cache=cache)
     free, _ = observe(planned, "climate", spec.climate_runs, spec.context, cache=cache) if spec.climate_runs else (starts[:0], None)
     amplitude = spec.noise * statistics(raw, places)[1]
     shown = {name: noisy(planned, name, states, amplitude) for name, states in _named(raw, held_out, starts, free)}
     units = units_of(planned, shown["training"], places)
     training, validation, contexts, climate = (units.of(shown[name]) for name, _ in _named(raw, held_out, starts, free))
+    shifted = _changed_parameters(spec, spec.training_parameters)
     clean = (contexts, climate) if spec.noise == 0 else (units.of(starts), units.of(free))
-    scales = _scales(planned, np.ones(training.shape[2]) if spec.noise == 0 else units.of(raw).std(axis=(0, 1)), places)
+    scales = _scales(planned, units, np.ones(training.shape[2]) if spec.noise == 0 else units.of(raw).std(axis=(0, 1)), places)
     distances = cKDTree(units.of(raw).reshape(-1, training.shape[2])).query(clean[0][:, -1])[0]
     prepared = Prepared(
         plan=planned,
-        training=Training(list(training), scales.dt, validation=Training(list(validation), scales.dt), geometry=scales.geometry),
+        training=Training(
+            list(training),
+            scales.dt,
+            parameters=shifted,
+            validation=Training(list(validation), scales.dt, parameters=shifted),
+            geometry=scales.geometry,
+        ),
+        parameters=_changed_parameters(spec, (spec.parameters,) * spec.windows),
         contexts=contexts,
         climate_contexts=climate,
         problem=Problem(training.shape[2], scales.dt, spec.context, planned.horizon, each * spec.training_trajectories, geometry=scales.geometry),
@@ -175,16 +189,43 @@ def prepare(spec: TaskSpec, suite: Suite, progress: Progress | None = None, *, c
     return prepared
 
 
+def _training_data(planned: Plan, purpose: str, samples: int, trajectories: int, cache: Path | None) -> np.ndarray:
+    """Return (n, T, D): `samples` over `trajectories`, or over one trajectory at each of the task's training parameters."""
+    spec = planned.spec
+    if not spec.training_parameters:
+        source = replace(planned, definition=system(spec.system, dict(spec.parameters))) if spec.start else planned
+        return observe(source, purpose, trajectories, samples // trajectories, cache=cache)[0]
+    each = samples // len(spec.training_parameters)
+    plans = [replace(planned, definition=system(spec.system, dict(values))) for values in spec.training_parameters]
+    return np.concatenate([observe(part, purpose, 1, each, cache=cache)[0] for part in plans])
+
+
+def _changed_parameters(spec: TaskSpec, sets: Sequence[tuple[tuple[str, float], ...]]) -> np.ndarray | None:
+    """Return (n, P), for each of `sets` the values of the parameters that the training data change; None where they change none."""
+    names = sorted({name for values in spec.training_parameters for name, _ in values})
+    default = system(spec.system).scalars
+    return np.array([[dict(values).get(name, default[name]) for name in names] for values in sets]) if names else None
+
+
 def _named(*parts: np.ndarray) -> list[tuple[str, np.ndarray]]:
     return list(zip(("training", "validation", "windows", "climate"), parts, strict=True))
 
 
-def _scales(planned: Plan, deviation: np.ndarray, places: Sites | None) -> Scales:
+def _scales(planned: Plan, units: Units, deviation: np.ndarray, places: Sites | None) -> Scales:
     """Return the scales without floors and trust; of blind tasks with one sample as the unit of time."""
     geometry = None if places is None else Geometry(places.fields, places.shape, places.periodic, places.homogeneous)
     unit = planned.dt if planned.spec.blind else 1.0
     dt, period, lyapunov_time = planned.dt / unit, planned.period / unit, planned.lyapunov_time / unit
-    return Scales(dt, period, lyapunov_time, np.array(planned.spectrum) * unit, deviation, geometry=geometry)
+    return Scales(
+        dt=dt,
+        period=period,
+        lyapunov_time=lyapunov_time,
+        spectrum=np.array(planned.spectrum) * unit,
+        standard_deviation=deviation,
+        geometry=geometry,
+        conserved=conserved(planned, units.back),
+        samples=planned.spec.samples,
+    )
 
 
 def _check_continues(spec: TaskSpec, again: np.ndarray, contexts: np.ndarray) -> None:

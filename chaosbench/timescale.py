@@ -84,6 +84,20 @@ def embed_angles(states: np.ndarray, periods: np.ndarray) -> np.ndarray:
     return np.stack(columns, axis=-1)
 
 
+def without_embedding(states: np.ndarray, periods: np.ndarray) -> np.ndarray:
+    """Return what `embed_angles` was given, (..., D): each cosine and sine in `states` (..., D + number of angles) as an angle around 0."""
+    if np.isnan(periods).all():
+        return states
+    columns, place = [], 0
+    for period in periods:
+        if np.isnan(period):
+            columns.append(states[..., place])
+        else:
+            columns.append(np.arctan2(states[..., place + 1], states[..., place]) / (2.0 * np.pi) * period)
+        place += 1 if np.isnan(period) else 2
+    return np.stack(columns, axis=-1)
+
+
 def estimate_period(system: CompiledSystem, *, parameters: np.ndarray | None = None) -> float:
     """Return the dominant period of one trajectory of `system`, the `middle_period` of its components; 1 for maps.
 

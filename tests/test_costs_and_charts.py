@@ -1,6 +1,7 @@
 """Who is not beaten in value and cost at once, and the pictures: valid XML, no script, the same bytes each time."""
 
 import itertools
+import math
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from typing import Any
@@ -97,6 +98,17 @@ def test_the_picture_of_costs_marks_the_front(hand_made: Make, n: int) -> None:
     assert {f"model {index}" for index in range(n)} <= set(texts(svg))
     assert svg == pareto_svg(rows, "fit_seconds", "valid prediction time (Lyapunov times)", "seconds to fit")
     assert all(0 <= float(element.attrib["cx"]) <= 700 and 0 <= float(element.attrib["cy"]) <= 360 for element in root.iter(f"{SVG}circle"))
+
+
+def test_points_stand_where_the_axes_say(hand_made: Make) -> None:
+    made = [record(hand_made, "a", 1.0, 0.003), record(hand_made, "b", 3.0, 0.3)]  # decades 0.001 to 1 over 560 from 60; 1, 1.5, ..., 3 over 320
+    root = ElementTree.fromstring(pareto_svg(pareto(made, VPT), "fit_seconds", "value", "seconds"))
+    ticks = {element.text: float(element.attrib["x"]) for element in root.iter(f"{SVG}text") if element.attrib["text-anchor"] == "middle"}
+    assert [ticks[label] for label in ("0.001", "0.01", "0.1", "1")] == pytest.approx([60 + 560 * step / 3 for step in range(4)], abs=0.05)
+    points = sorted((float(element.attrib["cx"]), float(element.attrib["cy"])) for element in root.iter(f"{SVG}circle"))
+    third = math.log10(3) / 3
+    assert [x for x, _ in points] == pytest.approx([60 + 560 * third, 60 + 560 * (2 / 3 + third)], abs=0.05)
+    assert [y for _, y in points] == [350.0, 30.0]
 
 
 def test_names_do_not_cover_each_other(hand_made: Make) -> None:

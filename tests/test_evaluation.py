@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ import pytest
 
 from chaosbench import cells, plans
 from chaosbench.catalogue import load
+from chaosbench.dynamics.autonomous import AutonomousMap
 from chaosbench.errors import CatalogueError, ForecasterError, NotInstalledError, TaskError
 from chaosbench.evaluation import evaluate
 from chaosbench.forecasters.base import Budget, Forecaster, Problem, Training
@@ -444,3 +446,144 @@ print(record.cells[0]["status"], len(rank([record], "valid_prediction_time")))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["ok", "1"], done.stderr
+
+
+M = 8
+ENSEMBLES = Suite(
+    "toy", 1, 0, ("crps", "energy_score", "spread_skill", "nrmse@1", "valid_prediction_time", "spectral_hellinger"), (replace(HENON, samples=M),)
+)
+
+
+class Uncertain(_Toy):
+    """Draws around the last state; one number a window, the same in every component. Remembers how many members it was asked for."""
+
+    probabilistic: ClassVar[bool] = True
+    asked: ClassVar[list[tuple[int, int]]] = []
+
+    def forecast(self, context: np.ndarray, horizon: int, *, times: Any = None, parameters: Any = None, n_samples: int = 1, seed: int = 0) -> Any:
+        Uncertain.asked.append((horizon, n_samples))
+        draws = np.random.default_rng(seed).normal(size=n_samples)
+        return super().forecast(context, horizon) + 0.3 * draws[:, None, None]
+
+
+class UncertainAndBroken(Uncertain):
+    """One member of the second window ends at sample 4."""
+
+    def forecast(self, context: np.ndarray, horizon: int, *, times: Any = None, parameters: Any = None, n_samples: int = 1, seed: int = 0) -> Any:
+        answer = super().forecast(context, horizon, n_samples=n_samples, seed=seed)
+        if n_samples > 1:
+            answer[1, 3, 4:] = np.nan
+        return answer
+
+
+class Stubborn(Uncertain):
+    """Says it is probabilistic and gives one member."""
+
+    def forecast(self, context: np.ndarray, horizon: int, *, times: Any = None, parameters: Any = None, n_samples: int = 1, seed: int = 0) -> Any:
+        return super().forecast(context, horizon, n_samples=1, seed=seed)
+
+
+def test_probabilistic_forecasters_are_asked_for_ensembles_in_windows_and_for_one_free_run() -> None:
+    Uncertain.asked.clear()
+    record = evaluate(Uncertain, ENSEMBLES)
+    assert Uncertain.asked == [(H, M), (T, 1)]
+    (cell,) = record.cells
+    assert cell["status"] == "ok"
+    prepared = cells.prepared_task(ENSEMBLES.tasks[0], ENSEMBLES, None)
+    draws = 0.3 * np.random.default_rng(0).normal(size=M)
+    members = prepared.contexts[:, None, -1:] + draws[:, None, None] + 1e-3 * np.random.default_rng(0).normal()  # (W, M, 1, D)
+    lead = round(1 / 0.41922)  # two samples to one Lyapunov time
+    truth = prepared.truth_windows()[:, :lead]
+    pairs = np.abs(draws[:, None] - draws).sum() / 2 / (M * (M - 1))
+    expected = (np.abs(members - truth[:, None]).mean(axis=1) - pairs).mean(axis=(1, 2))
+    assert record.scores(cell, "crps") == pytest.approx(expected, rel=1e-12)
+    error = np.sqrt(np.mean((members.mean(axis=1) - truth) ** 2, axis=2))[:, lead - 1]
+    assert record.scores(cell, "nrmse@1") == pytest.approx(error, rel=1e-12)  # of the ensemble mean
+
+
+def test_forecasters_fitted_to_each_context_alone_are_asked_for_ensembles_too() -> None:
+    suite = replace(ENSEMBLES, metrics=("crps",), tasks=(replace(HENON, samples=M, climate_runs=0, zero_shot=True),))
+    Uncertain.asked.clear()
+    (cell,) = evaluate(Uncertain, suite).cells
+    assert Uncertain.asked == [(H, M)] * W
+    assert cell["status"] == "ok"
+
+
+def test_other_forecasters_answer_once_and_their_ranked_probability_score_is_the_absolute_error() -> None:
+    record = evaluate(Persistent, ENSEMBLES)
+    (cell,) = record.cells
+    prepared = cells.prepared_task(ENSEMBLES.tasks[0], ENSEMBLES, None)
+    values = prepared.contexts[:, -1:] + 1e-3 * np.random.default_rng(0).normal()
+    error = np.abs(values - prepared.truth_windows()[:, :2]).mean(axis=(1, 2))
+    assert record.scores(cell, "crps") == pytest.approx(error, rel=1e-12)
+    assert record.scores(cell, "spread_skill").tolist() == [10.0] * W
+    assert cell["status"] == "ok"
+
+
+def test_a_window_fails_where_any_of_its_members_does() -> None:
+    record, whole = evaluate(UncertainAndBroken, ENSEMBLES), evaluate(Uncertain, ENSEMBLES)
+    (cell,) = record.cells
+    assert cell["status"] == "nonfinite"
+    assert record.windows[cell["windows_sha256"]]["failed_at"].tolist() == [H, 4] + [H] * (W - 2)
+    assert record.scores(cell, "crps").tolist() == whole.scores(whole.cells[0], "crps").tolist()  # up to sample 2 alone
+    assert record.scores(cell, "valid_prediction_time")[1] <= 4 * 0.41922
+
+
+def test_an_ensemble_of_another_size_is_an_invalid_answer() -> None:
+    (cell,) = evaluate(Stubborn, ENSEMBLES).cells
+    assert cell["status"] == "invalid_output"
+    assert f"(windows, samples, horizon, components) = ({W}, {M}, {H}, 2) is needed" in cell["reason"]
+
+
+def test_an_ensemble_of_the_climate_beats_its_mean_and_every_certainty_about_another_state() -> None:
+    far = Suite("toy", 1, 0, ("crps@4",), (replace(HENON, samples=40, windows=200, climate_runs=0),))
+    ensemble = evaluate("climatology", far)
+    alone = evaluate("climatology", replace(far, tasks=(replace(far.tasks[0], samples=1),)))
+    persistent = evaluate(Persistent, far)
+    mean, *others = (float(np.mean(record.scores(record.cells[0], "crps@4"))) for record in (ensemble, alone, persistent))
+    assert mean < 0.8 * min(others)
+
+
+def test_the_size_of_ensembles_is_part_of_what_decides_a_cell(tmp_path: Path) -> None:
+    plain = replace(ENSEMBLES, metrics=("crps",), tasks=(replace(HENON, climate_runs=0),))
+    fewer = replace(plain, tasks=(replace(HENON, climate_runs=0, samples=2),))
+    more = replace(plain, tasks=(replace(HENON, climate_runs=0, samples=3),))
+    records = [evaluate(Uncertain, suite, cache=tmp_path) for suite in (plain, fewer, more, fewer)]
+    assert len({record.sha256 for record in records}) == 3
+    assert _Toy.fits == 3
+
+
+class Linear(AutonomousMap):
+    """Tangents grow by 1.5 and shrink by 0.2 a step; counts the steps of all maps of this file."""
+
+    dt, dimension, steps = 1.0, 2, 0
+
+    def start(self, context: np.ndarray) -> np.ndarray:
+        return np.asarray(context[-1])
+
+    def step_tangents(self, state: np.ndarray, tangents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        Linear.steps += 1
+        return state, tangents * np.array([1.5, 0.2])
+
+    def observe(self, state: np.ndarray) -> np.ndarray:
+        return state
+
+
+class Mapped(_Toy):
+    def as_map(self) -> AutonomousMap:
+        return Linear()
+
+
+def test_the_exponents_of_a_cell_are_measured_once_for_all_metrics_that_want_them_all() -> None:
+    suites = [replace(ONE, metrics=metrics) for metrics in (("kaplan_yorke_error",), ("kaplan_yorke_error", "lyapunov_spectrum_error"))]
+    steps, values = [], []
+    for suite in suites:
+        Linear.steps = 0
+        record = evaluate(Mapped, suite)
+        steps.append(Linear.steps)
+        values.append(_values(record))
+    assert steps[0] == steps[1] > 0
+    model, true = (np.log(1.5), np.log(0.2)), (0.41922, -1.62319)
+    assert values[1]["lyapunov_spectrum_error"] == pytest.approx(np.mean(np.abs(np.subtract(model, true))) / 0.41922, rel=1e-4)
+    dimensions = [1 + first / -second for first, second in (model, true)]
+    assert values[0]["kaplan_yorke_error"] == values[1]["kaplan_yorke_error"] == pytest.approx(abs(dimensions[0] - dimensions[1]), rel=1e-4)

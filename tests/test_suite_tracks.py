@@ -87,3 +87,43 @@ def test_a_broken_rule_of_tracks_names_key_and_fix(tmp_path: Path, text: str, me
 def test_an_unknown_track_is_named_with_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match="no track 'noise'; tracks are clean, noisy, partial"):
         read(tmp_path, HEAD + DEFAULTS + TRACKS + TASKS).in_tracks(["noise"])
+
+
+SHIFT = '[[task]]\nsystem = "lorenz63"\nshift = { parameter = "rho", training = [26, 30], interpolation = 28, extrapolation = 35 }\n'
+
+
+def test_a_shifted_task_is_trained_at_some_parameters_and_tested_at_another(tmp_path: Path) -> None:
+    tracks = '[[track]]\nname = "in"\nshift = "interpolation"\n[[track]]\nname = "out"\nshift = "extrapolation"\n[[track]]\nname = "clean"\n'
+    suite = read(tmp_path, HEAD + DEFAULTS + tracks + SHIFT + '[[task]]\nsystem = "henon"\n')
+    assert [task.label for task in suite.tasks] == ["lorenz63/in", "lorenz63/out", "lorenz63/clean", "henon/clean"]
+    inside, outside, clean, _ = suite.tasks
+    assert (inside.parameters, outside.parameters, clean.parameters) == ((("rho", 28.0),), (("rho", 35.0),), ())
+    assert inside.training_parameters == outside.training_parameters == ((("rho", 26.0),), (("rho", 30.0),))
+    assert clean.training_parameters == ()
+    assert suite_from_data(suite.to_data()) == suite
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[[track]]\nname = "a"\nshift = "sideways"\n' + SHIFT, r"shift = 'sideways': must be interpolation or extrapolation"),
+        ('[[track]]\nname = "a"\nshift = "interpolation"\n' + SHIFT.replace("training = [26, 30], ", ""), r"task 'lorenz63': shift = .*training"),
+        ('[[track]]\nname = "a"\nshift = "interpolation"\nblind = true\n' + SHIFT, "blind tasks choose parameters"),
+        ('[[track]]\nname = "a"\nshift = "interpolation"\nzero_shot = true\n' + SHIFT, "zero_shot has no training data"),
+        ('[[track]]\nname = "a"\nzero_shot = true\nclimate_runs = 5\n' + TASKS, "zero_shot has no training data"),
+        ('[[track]]\nname = "a"\nshift = "interpolation"\ntraining_trajectories = 2\n' + SHIFT, "training_parameters give one trajectory each"),
+    ],
+)
+def test_a_broken_rule_of_shifts_names_key_and_fix(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(TaskError, match=message):
+        read(tmp_path, HEAD + DEFAULTS + text)
+
+
+def test_a_track_of_another_basin_starts_its_tests_elsewhere(tmp_path: Path) -> None:
+    suite = read(
+        tmp_path, HEAD + DEFAULTS + '[[track]]\nname = "b"\nbasin = true\n' + '[[task]]\nsystem = "lorenz63"\nbasin = [1, 2.5, -3]\n' + TASKS
+    )
+    assert [(task.label, task.start) for task in suite.tasks] == [("lorenz63/b", (1.0, 2.5, -3.0))]
+    assert suite_from_data(suite.to_data()) == suite
+    with pytest.raises(TaskError, match=r"start: \[1\] = 'x': must be of type int or float"):
+        read(tmp_path, HEAD + DEFAULTS + '[[task]]\nsystem = "lorenz63"\nstart = [1, "x", 3]\n')

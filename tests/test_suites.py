@@ -35,6 +35,7 @@ def test_a_suite_file_becomes_tasks_with_their_defaults(tmp_path: Path) -> None:
         (HEAD + TASK.replace("horizon = 3", "horizon = -1"), r"horizon = -1\.0: must be a positive number"),
         (HEAD + TASK + "dt = 0.1\nsamples_per_period = 30\n", r"dt and samples_per_period both set the sampling interval; give one"),
         (HEAD + TASK + "climate_runs = 1\n", r"climate_runs = 1: the floor needs two true runs"),
+        (HEAD + TASK + "samples = 0\n", r"samples = 0: must be a whole number, at least 1"),
         (HEAD + TASK + "view = [3]\n", r"task\[0\]\.view: 3: must be text"),
         (HEAD + TASK + 'parameters = { a = "x" }\n', r"task\[0\]\.parameters: a = 'x': must be of type int or float"),
         (HEAD + TASK + TASK, r"suite 'toy': task 'henon' appears twice"),
@@ -68,7 +69,10 @@ def test_comments_and_layout_leave_the_identity_alone_and_content_does_not(tmp_p
 
 
 def test_a_key_at_its_default_is_not_part_of_the_identity_so_that_new_keys_keep_old_hashes(tmp_path: Path) -> None:
-    assert read_suite(_written(tmp_path, HEAD + TASK + "climate_runs = 5\n")).sha256 == read_suite(_written(tmp_path, HEAD + TASK)).sha256
+    plain = read_suite(_written(tmp_path, HEAD + TASK)).sha256
+    for line in ("climate_runs = 5\n", "samples = 1\n"):
+        assert read_suite(_written(tmp_path, HEAD + TASK + line)).sha256 == plain
+    assert read_suite(_written(tmp_path, HEAD + TASK + "samples = 20\n")).sha256 != plain
 
 
 def test_a_suite_survives_the_way_to_data_and_back() -> None:

@@ -86,7 +86,9 @@ def _echo_pair(result: dict[str, Any]) -> None:
     )
     typer.echo(f"difference {one['difference']:.3g}, 95 % interval {one['low']:.3g} to {one['high']:.3g} (paired bootstrap)")
     said = f"{one['better']} is better" if one["better"] else "they cannot be told apart"
-    typer.echo(f"signed-rank p {one['p']:.3g}, corrected for {result['n_pairs']} pairs {one['p_holm']:.3g}: {said}")
+    typer.echo(
+        f"signed-rank p {one['p']:.3g}, corrected for {result['n_pairs']} {'pair' if result['n_pairs'] == 1 else 'pairs'} {one['p_holm']:.3g}: {said}"
+    )
 
 
 def _echo_matrix(result: dict[str, Any]) -> None:

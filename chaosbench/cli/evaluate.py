@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from chaosbench.cli.output import echo_json, progress, seed_list
-from chaosbench.errors import ForecasterError
+from chaosbench.errors import ForecasterError, NotInstalledError
 
 
 def register(app: typer.Typer) -> None:
@@ -30,6 +30,7 @@ def evaluate(
     shard: Annotated[str, typer.Option(metavar="I/N", help="Run every N-th cell from the I-th on, as one of N jobs.")] = "1/1",
     jobs: Annotated[int, typer.Option(metavar="N", min=1, help="Processes that run cells side by side.")] = 1,
     only_failed: Annotated[bool, typer.Option("--only-failed", help="Run again only what a record in FOLDER has as failed.")] = False,
+    dask: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Run cells on a Dask cluster, such as tcp://host:8786.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Train, forecast and score on a suite.
@@ -59,7 +60,7 @@ def evaluate(
             if not json:
                 echo_record(*results[-1])
             continue
-        with progress(f"evaluate {name}") as report, _executor(jobs) as executor:
+        with progress(f"evaluate {name}") as report, _executor(jobs, dask) as executor:
             record = run(
                 name,
                 whole,
@@ -127,8 +128,14 @@ def _shard(text: str) -> tuple[int, int]:
 
 
 @contextmanager
-def _executor(jobs: int) -> Iterator[Any]:
-    """Yield a pool of `jobs` processes, None for one. Processes are spawned: forked ones may inherit locks of threads."""
+def _executor(jobs: int, dask: str | None) -> Iterator[Any]:
+    """Yield a Dask cluster's executor, or a pool of `jobs` processes, or None for one. Processes are spawned: forked ones may inherit locks."""
+    if dask is not None:
+        if jobs != 1:
+            raise ForecasterError(f"--jobs {jobs} with --dask: the cluster has its own workers; leave one of the two out")
+        with _cluster(dask) as executor:
+            yield executor
+        return
     if jobs == 1:
         yield None
         return
@@ -137,6 +144,20 @@ def _executor(jobs: int) -> Iterator[Any]:
 
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         yield pool
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[Any]:
+    try:
+        from distributed import Client
+    except ImportError as missing:
+        raise NotInstalledError("--dask needs distributed, which is not installed; run `pip install 'chaosbench[dask]'`") from missing
+    try:
+        client = Client(address, timeout=10)
+    except (OSError, ValueError) as reason:
+        raise ForecasterError(f"--dask {address}: no scheduler answers there ({reason}); start one with `dask scheduler`") from reason
+    with client:
+        yield client.get_executor()
 
 
 def _completed(record: Any, folder: Path, tasks: list[str]) -> Any:

@@ -100,6 +100,7 @@ class Forecaster(ABC):
 
     probabilistic: whether samples differ. rollout: "recurrent" (carries a state), "windowed" (re-reads its last inputs at each step),
     or "direct" (whole horizon at once). deterministic: whether `seed` changes the fit. space: which options tuning may choose, and among what.
+    parameter_input: whether it reads `parameters` of training data and contexts; others are given data of all parameters without being told which.
     light: whether one core fits it to 5 000 samples of a few components in about ten seconds or less, so that demonstrations can include it.
     """
 
@@ -109,6 +110,7 @@ class Forecaster(ABC):
     version: ClassVar[str] = "1"
     source: ClassVar[str]
     family: ClassVar[str] = ""
+    parameter_input: ClassVar[bool] = False
     light: ClassVar[bool] = False
     space: ClassVar[Mapping[str, Range | Choice]] = {}
 

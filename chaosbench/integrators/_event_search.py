@@ -21,7 +21,7 @@ SCENE = (
     *("state", "seen", "condition_work", "rate", "rate_work", "before", "after", "reset_work", "control", "past", "point"),
     *("guards", "armed", "slopes", "side", "next_side", "noise", "fired", "at_event"),
 )
-_RESOLVED, _STEEPER, _ROUNDING, _EPSILON = 0.25, 3.0, 1e-12, 2.220446049250313e-16
+_RESOLVED, _NEARBY, _STEEPER, _ROUNDING, _EPSILON = 0.25, 0.005, 3.0, 1e-12, 2.220446049250313e-16
 _JUMP, _EXACT, _MOST = 1e-4, 1e-13, 100
 _EXACT_NEAR = 1e-8  # in units of the place itself: events that accumulate come ever nearer to the beginning of a step
 NONE = 2.0
@@ -105,19 +105,24 @@ def _range(guards: np.ndarray, i: int) -> tuple[float, float]:
 def resolved(step: float, scene: Buffers) -> bool:
     """Tell whether cubics through every other point foretell values and rates at the points between them, in units of how far the guard moves.
 
-    Rates are needed: a sawtooth that is looked at a little later in every tooth looks like a slow slope.
+    Rates are needed: a sawtooth that is looked at a little later in every tooth looks like a slow slope. Where a guard is near 0 the unit is how far
+    it moves between the points at hand: over a long free flight a ball falls so far that the table's motion is small beside it, and went through the
+    table for as long as 1.5 units of time.
     """
     guards, armed, slopes = scene[11], scene[12], scene[13]
     wide = 2.0 * step / PARTS
     for i in range(guards.shape[1]):
         low, high = _range(guards, i)
-        allowed = _RESOLVED * (high - low) + _ROUNDING * max(abs(low), abs(high))
+        rounding = _ROUNDING * max(abs(low), abs(high))
+        allowed = _RESOLVED * (high - low) + rounding
         for j in range(1, PARTS, 2):
             if not (armed[j - 1, i] > 0.0 or armed[j, i] > 0.0 or armed[j + 1, i] > 0.0):
                 continue
-            middle = 0.5 * (guards[j - 1, i] + guards[j + 1, i]) + 0.125 * wide * (slopes[j - 1, i] - slopes[j + 1, i])
-            rate = 1.5 * (guards[j + 1, i] - guards[j - 1, i]) - 0.25 * wide * (slopes[j - 1, i] + slopes[j + 1, i])
-            if not (abs(middle - guards[j, i]) <= allowed and abs(rate - wide * slopes[j, i]) <= _STEEPER * allowed):
+            a, b, c = guards[j - 1, i], guards[j, i], guards[j + 1, i]
+            here = max(_NEARBY * (max(a, b, c) - min(a, b, c)), _RESOLVED * min(abs(a), abs(b), abs(c))) + rounding
+            middle = 0.5 * (a + c) + 0.125 * wide * (slopes[j - 1, i] - slopes[j + 1, i])
+            rate = 1.5 * (c - a) - 0.25 * wide * (slopes[j - 1, i] + slopes[j + 1, i])
+            if not (abs(middle - b) <= min(allowed, here) and abs(rate - wide * slopes[j, i]) <= _STEEPER * min(allowed, here)):
                 return False
     return True
 

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from chaosbench.errors import MetricError
+from chaosbench.metrics._runs import checked_runs
 from chaosbench.metrics.base import Answer, Metric, Scales
 from chaosbench.randomness import generator
 
@@ -43,6 +44,7 @@ class AttractorDivergence(Metric):
             raise MetricError("a climate metric needs free runs of the truth; pass truth (R, T, D)")
         if answer.values.shape[2] != truth.shape[1]:
             raise MetricError(f"{answer.values.shape[2]} samples of the run, {truth.shape[1]} of the truth: both sides need the same number")
+        truth = checked_runs(answer, truth)
         scores = np.full(len(truth), self.failed_value)
         for run in np.flatnonzero(answer.failed_at >= answer.values.shape[2]):
             true_bins, run_bins = _bins(truth[run], truth[run]), _bins(truth[run], answer.values[run, 0])

@@ -4,6 +4,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from chaosbench.metrics._windows import checked_truth
 from chaosbench.metrics.base import Answer, Metric, Scales
 
 
@@ -22,4 +23,6 @@ class BlowUp(Metric):
 
     def score(self, answer: Answer, truth: np.ndarray | None, scales: Scales) -> np.ndarray:
         """Return (W,) ones and zeros."""
+        if truth is not None:
+            checked_truth(answer, truth, scales)
         return np.asarray(answer.failed_at < answer.values.shape[2], dtype=np.float64)

@@ -6,12 +6,11 @@ import numpy as np
 
 from chaosbench.errors import MetricError
 from chaosbench.invariants._map_exponents import exponents_of_map
+from chaosbench.metrics._model_exponents import DURATION, steps_of
 from chaosbench.metrics._units import unit_of_time
 from chaosbench.metrics.base import Answer, Metric, Scales
 
 CAP = 10.0
-SHORTEST = 1_000
-LONGEST = 20_000
 
 
 class LargestExponentError(Metric):
@@ -33,7 +32,7 @@ class LargestExponentError(Metric):
 
     def __init__(self, argument: float | None = None) -> None:
         super().__init__(argument)
-        self.duration = 300.0 if argument is None else argument
+        self.duration = DURATION if argument is None else argument
         if not (np.isfinite(self.duration) and self.duration > 0):
             raise MetricError(f"duration {self.duration!r}: must be a positive number of Lyapunov times; write for example @300")
 
@@ -42,7 +41,7 @@ class LargestExponentError(Metric):
         if answer.map is None or answer.start is None:
             return np.array([self.failed_value])
         unit = unit_of_time(scales)
-        steps = int(np.clip(round(self.duration * unit / answer.map.dt), SHORTEST, LONGEST))
+        steps = steps_of(self.duration, answer.map.dt, scales)
         state = answer.map.start(answer.start)
         estimate = exponents_of_map(answer.map, state, n_exponents=1, steps=steps, transient=steps // 4, seed=0)
         difference = abs(float(np.ravel(estimate.value)[0]) - float(scales.spectrum[0])) * unit

@@ -6,6 +6,7 @@ import numpy as np
 
 from chaosbench.errors import MetricError
 from chaosbench.metrics._units import instantaneous_error, lead_sample
+from chaosbench.metrics._windows import checked_truth
 from chaosbench.metrics.base import Answer, Metric, Scales
 
 CAP = 10.0
@@ -35,8 +36,7 @@ class Nrmse(Metric):
 
     def score(self, answer: Answer, truth: np.ndarray | None, scales: Scales) -> np.ndarray:
         """Return (W,) errors at the lead."""
-        if truth is None:
-            raise MetricError("a window metric needs the truth of the windows; pass truth (W, H, D)")
+        truth = checked_truth(answer, truth, scales)
         sample = lead_sample(self.lead, truth.shape[1], scales)
         at = slice(sample, sample + 1)
         error = instantaneous_error(answer.values[:, :, at], truth[:, at], scales.standard_deviation)[:, 0]

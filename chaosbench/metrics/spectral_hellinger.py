@@ -5,11 +5,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from scipy.signal import welch
 
-from chaosbench.errors import MetricError
+from chaosbench.metrics._runs import checked_runs
+from chaosbench.metrics._spectra import segment_length
 from chaosbench.metrics.base import Answer, Metric, Scales
-
-PERIODS_PER_SEGMENT = 20.0
-SHORTEST_SEGMENT = 16
 
 
 class SpectralHellinger(Metric):
@@ -34,9 +32,8 @@ class SpectralHellinger(Metric):
 
     def score(self, answer: Answer, truth: np.ndarray | None, scales: Scales) -> np.ndarray:
         """Return (R,) distances, run r against truth r."""
-        if truth is None:
-            raise MetricError("a climate metric needs free runs of the truth; pass truth (R, T, D)")
-        length = min(truth.shape[1], max(SHORTEST_SEGMENT, round(PERIODS_PER_SEGMENT * scales.period / scales.dt)))
+        truth = checked_runs(answer, truth)
+        length = segment_length(truth.shape[1], scales)
         scores = np.full(len(truth), self.failed_value)
         for run in np.flatnonzero(answer.failed_at >= answer.values.shape[2]):
             mean, deviation = truth[run].mean(axis=0), truth[run].std(axis=0)

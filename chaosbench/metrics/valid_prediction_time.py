@@ -6,6 +6,7 @@ import numpy as np
 
 from chaosbench.errors import MetricError
 from chaosbench.metrics._units import instantaneous_error, unit_of_time
+from chaosbench.metrics._windows import checked_truth
 from chaosbench.metrics.base import Answer, Metric, Scales
 
 
@@ -36,8 +37,7 @@ class ValidPredictionTime(Metric):
 
     def score(self, answer: Answer, truth: np.ndarray | None, scales: Scales) -> np.ndarray:
         """Return (W,) valid prediction times."""
-        if truth is None:
-            raise MetricError("a window metric needs the truth of the windows; pass truth (W, H, D)")
+        truth = checked_truth(answer, truth, scales)
         error = instantaneous_error(answer.values, truth, scales.standard_deviation)  # (W, H)
         wrong = ~(error <= self.threshold)  # a NaN error is wrong
         horizon = error.shape[1]

@@ -7,6 +7,7 @@ from scipy.fft import dctn, fftn
 
 from chaosbench.errors import MetricError
 from chaosbench.geometry import Geometry
+from chaosbench.metrics._runs import checked_runs
 from chaosbench.metrics.base import Answer, Metric, Scales
 
 SHARE = 0.999
@@ -41,8 +42,7 @@ class WavenumberSpectrum(Metric):
 
     def score(self, answer: Answer, truth: np.ndarray | None, scales: Scales) -> np.ndarray:
         """Return (R,) distances, run r against truth r."""
-        if truth is None:
-            raise MetricError("a climate metric needs free runs of the truth; pass truth (R, T, D)")
+        truth = checked_runs(answer, truth)
         geometry = scales.geometry
         if geometry is None:
             raise MetricError(f"this metric {self.unsupported(scales)}; pass Scales with a geometry")

@@ -243,6 +243,85 @@ def test_show_ranks_with_intervals_and_names_the_metric(cli: Cli, records: Path)
     assert all(row["low"] <= row["value"] <= row["high"] and row["n"] == 6 for row in rows)
 
 
+def test_show_measures_skill_where_the_scale_is_there(cli: Cli, records: Path, toy_suite: Path) -> None:
+    assert "skill" not in cli("leaderboard", "show", "--records", records).out
+    assert cli("evaluate", "climatology", "oracle", "--suite", toy_suite, "-o", records).code == 0
+    rows = {row["forecaster"]: row for row in json.loads(cli("leaderboard", "show", "--records", records, "--json").out)}
+    assert rows["climatology"]["skill"] == 0
+    assert rows["oracle"]["skill"] == 1
+    assert (rows["oracle"]["rank"], "mean_rank" in rows["oracle"]) == (None, False)
+    assert rows["zeros"]["n_skill_tasks"] == 2
+    assert sum(row["mean_rank"] for row in rows.values() if row["rank"]) == 1 + 2 + 3
+    shown = cli("leaderboard", "show", "--records", records).out
+    assert shown.splitlines()[0].split("  ")[0] == "rank"
+    assert "1.00 (1.00 to 1.00)" in shown
+    other = cli("leaderboard", "show", "--records", records, "--baseline", "persistence", "--metric", "nrmse@1", "--json").out
+    assert {row["forecaster"]: row.get("skill") for row in json.loads(other)}["persistence"] == 0
+    wrong = cli("leaderboard", "show", "--records", records, "--baseline", "persistance")
+    assert (wrong.code, wrong.out) == (1, "")
+    assert "no record of 'persistance' to measure skill by" in wrong.err
+
+
+def test_show_marks_a_single_seed_of_what_draws_and_names_tasks_without_skill(cli: Cli, records: Path, toy_suite: Path, tmp_path: Path) -> None:
+    path = forecaster(tmp_path)
+    path.write_text(path.read_text().replace('rollout = "direct"', 'rollout = "direct"\n    deterministic = False'))
+    assert cli("evaluate", path, "--suite", toy_suite, "-o", records).code == 0
+    shown = cli("leaderboard", "show", "--records", records, "--baseline", "mine", "--ceiling", "persistence").out
+    assert "mine (single seed)" in shown
+    assert "persistence (single seed)" not in shown
+    assert "no skill on henon: persistence is not certainly above mine" in shown
+    assert cli("evaluate", path, "--suite", toy_suite, "-o", records, "--seeds", "1").code == 0
+    assert "mine (single seed)" not in cli("leaderboard", "show", "--records", records).out
+
+
+def test_compare_says_which_differ(cli: Cli, records: Path) -> None:
+    ran = cli("leaderboard", "compare", "--records", records)
+    assert ran.code == 0
+    assert ran.out.split("\n")[0].split() == ["forecaster", "1", "2", "mean", "rank"]
+    assert "0 of 1 pairs differ (signed-rank, Holm, 5 %)" in ran.out
+    (result,) = json.loads(cli("leaderboard", "compare", "--records", records, "--metric", "nrmse@1", "--json").out)
+    assert set(result["matrix"]) == {"persistence", "zeros"}
+    assert result["critical_difference"]["n_systems"] == 2
+    (both,) = result["pairs"]
+    (named,) = json.loads(cli("leaderboard", "compare", "zeros", "persistence", "--records", records, "--metric", "nrmse@1", "--json").out)
+    assert named["pairs"][0]["a"] == "zeros"
+    assert named["pairs"][0]["difference"] == -both["difference"]
+    assert named["pairs"][0]["p_holm"] == both["p_holm"]
+    said = cli("leaderboard", "compare", "zeros", "persistence", "--records", records).out
+    assert "zeros against persistence: better on" in said
+    assert "corrected for 1 pair " in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["zeros"], "zeros: give two forecasters, or none for all pairs"),
+        (["zeros", "persistance"], "did you mean 'persistence'?"),
+        (["zeros", "zeros"], "'zeros' was given twice"),
+        (["--track", "noisy"], "no record has track 'noisy'"),
+    ],
+)
+def test_a_wrong_comparison_is_named(cli: Cli, records: Path, words: list[str], said: str) -> None:
+    ran = cli("leaderboard", "compare", *words, "--records", records)
+    assert (ran.code, ran.out) == (1, "")
+    assert said in ran.err
+
+
+def test_diff_says_what_differs_and_its_exit_code_whether_the_hashed_content_does(cli: Cli, records: Path) -> None:
+    one, other = records / "toy--zeros.json", records / "toy--persistence.json"
+    same = cli("leaderboard", "diff", one, one)
+    assert (same.code, same.out) == (0, f"the same, sha256 {read_record(one).sha256[:16]}\n")
+    ran = cli("leaderboard", "diff", one, other)
+    assert ran.code == 1
+    assert "identity: forecaster: 'zeros' and 'persistence'" in ran.out
+    assert "henon, seed 0: nrmse@1: " in ran.out
+    data = json.loads(cli("leaderboard", "diff", one, other, "--json").out)
+    assert (data["same"], [cell["task"] for cell in data["cells"]]) == (False, ["henon", "logistic"])
+    missing = cli("leaderboard", "diff", one, records / "nothing.json")
+    assert (missing.code, missing.out) == (1, "")
+    assert "cannot be read as JSON" in missing.err
+
+
 def test_build_writes_one_page_and_the_records_it_was_made_from(cli: Cli, records: Path, tmp_path: Path) -> None:
     ran = cli("leaderboard", "build", "--records", records, "--output", tmp_path / "page", "--json")
     made = json.loads(ran.out)
@@ -380,6 +459,8 @@ def test_rankings_are_shown_track_by_track(cli: Cli, tracks: Path, tmp_path: Pat
     taking_part = {(row["track"], row["forecaster"]) for row in rows}
     assert taking_part == {(track, name) for track in ("clean", "noisy") for name in ("persistence", "zeros")} | {("noisy", "climatology")}
     assert {row["n_systems"] for row in rows} == {2}
+    compared = json.loads(cli("leaderboard", "compare", "--records", tmp_path / "r", "--json").out)
+    assert {result["track"]: len(result["pairs"]) for result in compared} == {"clean": 1, "noisy": 3}
     only = json.loads(cli("leaderboard", "show", "--records", tmp_path / "r", "--track", "noisy", "--metric", "nrmse@1", "--json").out)
     assert {row["track"] for row in only} == {"noisy"}
     shown = cli("leaderboard", "show", "--records", tmp_path / "r").out

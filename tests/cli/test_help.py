@@ -29,6 +29,7 @@ def test_the_commands_are_those_the_guide_promises() -> None:
     promised = {
         *("list", "info", "cite", "generate", "invariants", "evaluate", "demo", "doctor"),
         *("dataset verify", "submit new", "submit check", "submit run", "leaderboard build", "leaderboard show"),
+        *("leaderboard compare", "leaderboard diff"),
     }
     assert promised <= {" ".join(words) for words in EVERY}
 

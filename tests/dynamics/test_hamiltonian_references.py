@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 
 from chaosbench.catalogue import load
 from chaosbench.dynamics.compile import CompiledSystem, compile_system
@@ -31,14 +32,15 @@ def frequencies(compiled: CompiledSystem, point: np.ndarray) -> np.ndarray:
 
 
 def monodromy_of(compiled: CompiledSystem, start: np.ndarray, period: float) -> np.ndarray:
-    """The derivative of the flow over a period by differences of fourth order: errors near 1e-9."""
-    count, slopes = len(start), []
-    for step in (1e-4, 2e-4):
-        displaced = np.concatenate([start + step * np.eye(count), start - step * np.eye(count)])
-        method = load("integrators", "taylor")()
-        ends = method.solve(compiled, InitialState(displaced), np.array([0.0, period]), rtol=1e-14, atol=1e-16).states[:, -1]
-        slopes.append((ends[:count] - ends[count:]).T / (2 * step))
-    return (4 * slopes[0] - slopes[1]) / 3
+    """The derivative of the flow over a period, by the variational equations and another program's method."""
+    count = len(start)
+
+    def rate(_: float, both: np.ndarray) -> np.ndarray:
+        state, tangents = both[None, :count], both[count:].reshape(count, count)
+        return np.concatenate([compiled.value(state)[0], (compiled.jacobian(state)[0] @ tangents).ravel()])
+
+    begin = np.concatenate([start, np.eye(count).ravel()])
+    return solve_ivp(rate, (0.0, period), begin, method="DOP853", rtol=1e-12, atol=1e-13).y[count:, -1].reshape(count, count)
 
 
 def laguerre(degree: int) -> np.ndarray:
@@ -50,13 +52,13 @@ def test_the_eight_comes_back_with_its_energy_and_floquet_phases() -> None:
     compiled = compile_system(system("figure_eight"))
     start = np.array(compiled.definition.initial.points[0])
     end = solved("taylor", compiled, start, np.array([0.0, PERIOD_OF_EIGHT]))[-1]
-    assert np.abs(end - start).max() < 5e-8
+    assert np.abs(end - start).max() == pytest.approx(4e-8, abs=5e-9)
     assert quantity(compiled, "H", start[None])[0] == pytest.approx(-1.2871419918, abs=2e-9)
     assert abs(quantity(compiled, "L", end[None])[0]) < 1e-8
 
     monodromy, count = monodromy_of(compiled, start, PERIOD_OF_EIGHT), len(start)
     form = np.kron([[0, 1], [-1, 0]], np.eye(count // 2))
-    assert np.abs(monodromy.T @ form @ monodromy - form).max() < 1e-8
+    assert np.abs(monodromy.T @ form @ monodromy - form).max() < 5e-11
 
     phases = np.abs(np.angle(np.linalg.eigvals(monodromy))) / (2 * np.pi)
     assert np.abs(phases - 0.298093).min() < 1e-6
@@ -123,23 +125,30 @@ def test_the_magnetic_bottle_keeps_what_its_energy_does_not_let_out() -> None:
 def test_small_swings_of_a_pendulum_chain_have_the_roots_of_laguerre(name: str, links: int) -> None:
     compiled = compile_system(system(name))
     assert frequencies(compiled, np.zeros(compiled.dimension)) ** 2 == pytest.approx(laguerre(links), rel=1e-9)
+    if links == 3:
+        assert laguerre(links) == pytest.approx([0.415775, 2.294280, 6.289945], abs=5e-7)
 
 
-def test_the_energy_of_fermi_pasta_ulam_and_tsingou_comes_back() -> None:
-    """32 moving masses between walls, alpha = 1/4, lowest mode of amplitude 1: first return 157 periods of that mode after the start."""
-    compiled = compile_system(system("fput", {"N": 32, "alpha": 0.25, "beta": 0.0}))
-    modes, mass = np.arange(1, 33), np.arange(1, 33)
-    shapes = np.sqrt(2 / 33) * np.sin(np.pi * np.outer(modes, mass) / 33)
-    rates = 2 * np.sin(np.pi * modes / 66)
-    start = np.concatenate([np.sin(np.pi * mass / 33), np.zeros(32)])
+@pytest.mark.parametrize(("masses", "returned", "share", "least"), [(32, 10130, 0.981, 0.086), (31, 9370, 0.981, 0.088)])
+def test_the_energy_of_fermi_pasta_ulam_and_tsingou_comes_back(masses: int, returned: float, share: float, least: float) -> None:
+    """alpha = 1/4, lowest mode of amplitude 1. With 32 moving masses another program has 0.981 at 10130(20), 153 periods of that mode, after 0.086;
+    with 31 it has 9370, and the shares are this one's.
+    """
+    compiled = compile_system(system("fput", {"N": masses, "alpha": 0.25, "beta": 0.0}))
+    modes, places = np.arange(1, masses + 1), np.arange(1, masses + 1) / (masses + 1)
+    shapes = np.sqrt(2 / (masses + 1)) * np.sin(np.pi * np.outer(modes, places))
+    rates = 2 * np.sin(np.pi * modes / (2 * masses + 2))
+    start = np.concatenate([np.sin(np.pi * places), np.zeros(masses)])
     times = np.arange(0.0, 11000.0, 2.0)
     states = solved("taylor", compiled, start, times)
-    energy = 0.5 * ((states[:, 32:] @ shapes.T) ** 2 + (rates * (states[:, :32] @ shapes.T)) ** 2)
-    share = energy[:, 0] / energy[0, 0]
+    energy = 0.5 * ((states[:, masses:] @ shapes.T) ** 2 + (rates * (states[:, :masses] @ shapes.T)) ** 2)
+    found = energy[:, 0] / energy[0, 0]
     late = times > 5000
-    assert times[late][np.argmax(share[late])] == pytest.approx(10130, abs=60)
-    assert share[late].max() == pytest.approx(0.981, abs=0.005)
-    assert share.min() == pytest.approx(0.086, abs=0.02)
+    assert times[late][np.argmax(found[late])] == pytest.approx(returned, abs=20)
+    assert found[late].max() == pytest.approx(share, abs=0.0006)
+    assert found.min() == pytest.approx(least, abs=0.0006)
+    if masses == 32:
+        assert round(10130 * rates[0] / (2 * np.pi)) == 153
     assert np.abs(quantity(compiled, "H", states) / quantity(compiled, "H", states[:1]) - 1).max() < 1e-11
 
 
@@ -228,13 +237,3 @@ def test_a_breather_of_the_sine_gordon_equation_lives_on_a_chain_that_is_fine_en
         errors.append(np.abs(states[:, :count] - 4 * np.arctan(k / w * np.sin(w * times)[:, None] / np.cosh(k * x))).max())
     assert errors[-1] < 0.015
     assert np.log2(np.divide(errors[:-1], errors[1:])) == pytest.approx([2.0, 2.0], abs=0.1)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("angle", "reference", "tolerance"), [(np.pi / 2, 0.293, 0.005), (2.0, 0.435, 0.007), (3.0, 0.321, 0.005)])
-def test_exponents_of_the_double_pendulum_at_the_energy_of_release_at_rest(angle: float, reference: float, tolerance: float) -> None:
-    """Both rods at one angle: E = -3 cos(angle). References by another program, with their standard errors."""
-    released = compile_system(system("double_pendulum").with_parameters({"E": -3.0 * float(np.cos(angle))}))
-    found = load("invariants", "largest_exponent")().estimate(released, seed=1, duration=20_000.0)
-    assert found.standard_error <= tolerance
-    assert abs(found.value - reference) <= max(tolerance, 4.0 * found.standard_error)

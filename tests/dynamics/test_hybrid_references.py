@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.linalg import expm
 
 from chaosbench.catalogue import load
 from chaosbench.dynamics.compile import CompiledSystem, compile_system
@@ -90,3 +91,34 @@ def test_a_slow_impact_is_rest_only_where_the_wall_does_not_move_away(name: str,
     bounced, _ = subject.jumps.reset_at(0, states, subject.parameter_values)
     assert calm[0, 2] == 1.0
     assert np.array_equal(calm[1], bounced[1])
+
+
+def test_an_impact_oscillator_flies_exactly_from_wall_to_wall() -> None:
+    """x = p cos(w t) + a cos t + b sin t with p = 1/(1 - w^2), from each impact to the next."""
+    subject = compile_system(system("impact_oscillator"))
+    omega, share = 2.8, 0.8
+    solution = run(subject, draw_initial(subject, seed=0, n=1).states, 200.0)
+    assert not solution.events.kind.any(), "without rest"
+    times, speed, phases = solution.events.time, -share * solution.events.state[:, 1], solution.events.state[:, 3]
+    wait, phase, p = np.diff(times), phases[:-1], 1.0 / (1.0 - omega**2)
+    place, rate = -p * np.cos(omega * phase), speed[:-1] + p * omega * np.sin(omega * phase)
+    driven = p * np.cos(omega * (phase + wait)), -p * omega * np.sin(omega * (phase + wait))
+    assert len(wait) > 50
+    assert driven[0] + place * np.cos(wait) + rate * np.sin(wait) == pytest.approx(0.0, abs=1e-10)
+    assert driven[1] - place * np.sin(wait) + rate * np.cos(wait) == pytest.approx(solution.events.state[1:, 1], abs=1e-10)
+
+
+def test_a_buck_converter_follows_its_linear_circuit_from_event_to_event() -> None:
+    """v' = i/C - v/(R C), i' = (E on - v)/L: about the state where both rates are 0, the exponential of a matrix."""
+    subject = compile_system(system("buck_converter"))
+    values = subject.definition.scalars
+    matrix = np.array([[-1.0 / (values["R"] * values["C"]), 1.0 / values["C"]], [-1.0 / values["L"], 0.0]])
+    solution = run(subject, draw_initial(subject, seed=0, n=1).states, 40.0)
+    times, states = solution.events.time, solution.events.state
+    closed = {0: lambda v: float(values["gain"] * (v - values["V_ref"]) < values["low"]), 1: lambda _: 1.0, 2: lambda _: 0.0}
+    for k in range(len(times) - 1):
+        source = closed[int(solution.events.kind[k])](states[k, 0]) * values["E"]
+        rest = np.array([source, source / values["R"]])
+        wanted = rest + expm(matrix * (times[k + 1] - times[k])) @ (states[k, :2] - rest)
+        assert states[k + 1, :2] == pytest.approx(wanted, abs=1e-9)
+    assert len(times) > 100

@@ -139,6 +139,16 @@ def test_no_collision_is_missed_among_small_discs():
     assert 8000.0 / solution.events.row_size.sum() == pytest.approx((1 - np.pi * 0.01) / 0.2, rel=0.1)  # long free flights: correlated
 
 
+@pytest.mark.parametrize(("name", "parameters"), [("bouncing_ball", {}), ("bouncing_ball", {"r": 0.8}), ("fermi_ulam", {})])
+def test_no_ball_passes_through_a_wall_that_moves(name, parameters):
+    """Steps of a free flight grow without bound; the wall that it may touch again after a moment moves as fast as ever."""
+    subject = compile_system(system(name, parameters))
+    solution = solve(subject, draw_initial(subject, seed=5, n=8).states, np.linspace(0.0, 10_000.0, 100_001))
+    assert not solution.status.any()
+    guard = subject.quantity(subject.definition.events[0].guard)
+    assert min(guard.value(states, subject.parameter_values).min() for states in solution.states) > -1e-6
+
+
 def test_both_walls_of_a_corner_act_at_once():
     walls = [
         {"name": "right", "guard": "1 - x", "direction": "falling", "reset": {"u": "-u"}},

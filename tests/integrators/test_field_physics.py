@@ -13,7 +13,6 @@ from chaosbench.expressions.parse import parse
 from chaosbench.initial import draw_initial
 from chaosbench.integrators.base import InitialState
 from chaosbench.integrators.etdrk4 import Etdrk4
-from chaosbench.trajectories import simulate
 
 
 def made(name: str, parameters: dict[str, float] | None = None, points: dict[str, int] | None = None) -> FieldSystem:
@@ -57,17 +56,10 @@ def test_burgers_follows_cole_and_hopf() -> None:
     errors = [np.abs(after(burgers, flat(burgers, np.sin(x)), 2.0, step) - exact).max() for step in (0.04, 0.02)]
     assert errors[1] < 1e-7
     assert np.log2(errors[0] / errors[1]) == pytest.approx(4.0, abs=0.3)
-
-
-def test_a_soliton_of_korteweg_and_de_vries_has_the_integrals_of_theory() -> None:
-    """Of u = c/2 sech(sqrt(c) x / 2)**2: 2 sqrt(c), 2/3 c**(3/2) and -c**(5/2) / 5; the tails that the domain cuts are 1e-9."""
-    kdv, c = made("korteweg_de_vries"), 1.2
-    [x] = grid(kdv)
-    state = flat(kdv, c / 2 / np.cosh(np.sqrt(c) / 2 * (x - 20)) ** 2)
-    wanted = {"mass": 2 * np.sqrt(c), "momentum": 2 / 3 * c**1.5, "energy": -(c**2.5) / 5}
-    for name, value in wanted.items():
-        tree = (kdv.definition.integrals or {})[name]
-        assert 40 * kdv.quantity(tree).value(state, kdv.parameter_values)[0] == pytest.approx(value, rel=1e-7)
+    coarse = made("burgers")
+    assert coarse.shape == (1, 128)
+    error = np.abs(after(coarse, flat(coarse, np.sin(grid(coarse)[0])), 2.0, 0.01) - exact[::2]).max()
+    assert error == pytest.approx(1.5e-7, abs=5e-9)  # of the modes left out; another program has the same
 
 
 def test_a_soliton_of_the_schroedinger_equation_travels() -> None:
@@ -105,7 +97,7 @@ def test_taylor_green_vortices_decay_exactly() -> None:
     flow = made("navier_stokes_2d", {"nu": 0.05})
     x, y = grid(flow)
     vortices = flat(flow, 2 * np.cos(x) * np.cos(y))
-    assert np.abs(after(flow, vortices, 4.0, 0.25) - np.exp(-2 * 0.05 * 4.0) * vortices).max() < 2e-14
+    assert np.abs(after(flow, vortices, 4.0, 0.25) - np.exp(-2 * 0.05 * 4.0) * vortices).max() < 4e-15
 
 
 def test_two_dimensional_flow_loses_energy_and_enstrophy_at_the_known_rates() -> None:
@@ -160,17 +152,6 @@ def test_uniform_states_of_gray_and_scott_have_the_growth_rates_of_the_linear_pr
     assert not mixture.value(flat(mixture, np.ones((32, 32)), np.zeros((32, 32)))).any()
 
 
-def test_waves_on_rotating_water_have_the_dispersion_of_theory() -> None:
-    """omega**2 = f**2 + g H k**2, and the balanced mode at rest."""
-    water = made("rotating_shallow_water", {"f": 0.7, "g": 1.3, "H": 0.9, "nu": 0.0})
-    linear = water.plan().linear
-    for ny, nx in ((1, 0), (0, 3), (2, 5), (-4, 1)):
-        square = (2 * np.pi / (4 * np.pi)) ** 2 * (nx**2 + ny**2)
-        found = np.sort(np.linalg.eigvals(linear[:, :, ny, nx]).imag)
-        omega = np.sqrt(0.7**2 + 1.3 * 0.9 * square)
-        assert found == pytest.approx([-omega, 0.0, omega], abs=1e-13)
-
-
 def test_linear_waves_of_two_layers_have_the_matrix_of_theory() -> None:
     """i k (U + Q_y psi q^-1) of each layer with psi from the inverse of [[-k**2 - F1, F1], [F2, -k**2 - F2]], drag on the lower layer."""
     ocean = made("two_layer_quasi_geostrophic")
@@ -196,27 +177,39 @@ def test_charney_hasegawa_mima_keeps_its_two_integrals() -> None:
         assert end == pytest.approx(before, rel=1e-7)
 
 
-def test_kolmogorov_flow_with_four_waves_loses_stability_at_the_critical_reynolds_number() -> None:
-    """At 9.9669, by a direct solution of the linear problem, for the longest perturbations that fit."""
+@pytest.mark.parametrize(("n", "critical"), [(4, 9.9669), (2, 4.0486)])
+def test_kolmogorov_flow_loses_stability_at_the_critical_reynolds_number(n: int, critical: float) -> None:
+    """By a direct solution of the linear problem, to its last digit, for the longest perturbations that fit; one of them is neutral."""
     growth = []
-    for reynolds in (9.96, 9.975):
-        flow = made("kolmogorov_flow", {"Re": reynolds}, {"x": 24, "y": 40})
+    for reynolds in (critical - 5e-5, critical + 5e-5):
+        flow = made("kolmogorov_flow", {"Re": reynolds, "n": float(n)}, {"x": 24, "y": 40})
         x, y = grid(flow)
         waves = np.stack([np.cos(x), np.sin(x)])
         directions = np.einsum("jy,wx->wjyx", np.eye(40), waves).reshape(80, -1)
-        laminar = np.repeat(flat(flow, -reynolds / 4 * np.cos(4 * y)), 80, axis=0)
+        laminar = np.repeat(flat(flow, -reynolds / n * np.cos(n * y)), 80, axis=0)
         images = flow.tangent(laminar, directions).reshape(80, 40, 24)
         matrix = np.einsum("djx,wx->dwj", images, waves).reshape(80, 80).T / 12
         growth.append(np.linalg.eigvals(matrix).real.max())
-    assert growth[0] < 1e-9
-    assert growth[1] > 1e-5
+    assert growth[0] < 1e-12
+    assert growth[1] > 1e-7
+
+
+def test_flow_without_viscosity_keeps_energy_and_enstrophy_as_well_as_in_another_program() -> None:
+    """Relative errors of 2.7e-10 and 1e-8 there at t = 2 with steps of 0.005, of another start."""
+    flow = made("navier_stokes_2d", {"nu": 0.0})
+    start = draw_initial(flow, seed=0, n=1).states
+    end = after(flow, start, 2.0, 0.005)
+    for text, allowed in (("mean(inverse_laplacian(omega)*omega)", 2.7e-10), ("mean(omega**2)", 1e-8)):
+        before, later = (means(flow, text, states)[0] for states in (start, end))
+        assert abs(later / before - 1) < allowed
 
 
 @pytest.mark.slow
 def test_two_layers_repeat_the_published_run_of_another_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sum of q1**2 after three years of 7290 steps is 9.5614e-8 in the tests of pyqg, whose authors allow 10 % and reach 1 %.
 
-    Its scheme is repeated here: fluxes without dealiasing, steps of Adams and Bashforth, and a filter; units are the deformation radius and U1.
+    Its scheme is repeated here: fluxes without dealiasing, steps of Adams and Bashforth, a filter, and points in the middle of cells; units are the
+    deformation radius and U1. Where points lie matters, because aliased products are not carried along by a shift: 9.5355e-8 with points on edges.
     """
     monkeypatch.setattr(field_build, "MARGIN", 1.0)  # as few modes as there
     data = definition_to_data(system("two_layer_quasi_geostrophic"))
@@ -228,7 +221,7 @@ def test_two_layers_repeat_the_published_run_of_another_model(monkeypatch: pytes
     values = {"L": length / radius, "beta": 1.5e-11 * radius**2 / speed, "drag": 5.787e-7 * radius / speed, "U1": 1.0, "nu": 0.0}
     ocean = compile_system(definition_from_data(data).with_parameters(values))
     assert isinstance(ocean, FieldSystem)
-    x, y = (2 * np.pi * 5 * place / values["L"] for place in grid(ocean))
+    x, y = (2 * np.pi * 5 * (place / values["L"] + 0.5 / 32) for place in grid(ocean))
     plan = ocean.plan()
     u = to_spectrum(plan, flat(ocean, radius / speed * (1e-6 * np.cos(x) + 1e-7 * np.cos(y)), 0 * x * y))
     across, along = 2 * np.pi * np.fft.fftfreq(32)[:, None], 2 * np.pi * np.fft.rfftfreq(32)
@@ -239,30 +232,4 @@ def test_two_layers_repeat_the_published_run_of_another_model(monkeypatch: pytes
         u = np.exp(-18.4 * beyond**4) * (u + step * (rate if before is None else 1.5 * rate - 0.5 * before))
         before = rate
     upper = to_states(plan, u)[0, : 32 * 32] * speed / radius
-    assert np.sum(upper**2) == pytest.approx(9.561430503712755e-08, rel=0.01)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("variant", "reference"), [(None, 1.405), ("longer", 1.667), ("long", 1.714), ("very_long", 1.733)])
-def test_the_mean_square_of_kuramoto_sivashinsky_at_four_lengths(variant: str | None, reference: float) -> None:
-    """References by another program, without errors: within four standard errors of eight orbits, which are half a per cent at most."""
-    definition = system("kuramoto_sivashinsky")
-    definition = definition if variant is None else definition.variant(variant)
-    states = simulate(definition, n_trajectories=8, n_samples=1000, seed=3, dt=5.0, transient=500.0)["state"].values
-    squares = (states**2).mean(axis=(1, 2, 3))
-    error = squares.std(ddof=1) / np.sqrt(len(squares))
-    assert error <= 0.005 * reference
-    assert abs(squares.mean() - reference) <= 4.0 * error
-
-
-@pytest.mark.slow
-def test_the_dissipation_of_kolmogorov_flow_at_reynolds_number_40() -> None:
-    """In units of the laminar Re / (2 n^2): 0.095(5) by another program."""
-    definition = system("kolmogorov_flow")
-    reynolds, n = (definition.scalars[name] for name in ("Re", "n"))
-    assert (reynolds, n) == (40.0, 4.0)
-    states = simulate(definition, n_trajectories=8, n_samples=200, seed=2, dt=3.0, transient=100.0)["state"].values
-    dissipation = (states**2).mean(axis=(1, 2, 3, 4)) / reynolds / (reynolds / (2.0 * n**2))
-    error = dissipation.std(ddof=1) / np.sqrt(len(dissipation))
-    assert error <= 0.005
-    assert abs(dissipation.mean() - 0.095) <= max(0.005, 4.0 * error)
+    assert np.sum(upper**2) == pytest.approx(9.561430503712755e-08, rel=1e-4)

@@ -104,15 +104,17 @@ def test_a_reset_that_forgets_leaves_fewer_directions():
 
 
 @pytest.mark.parametrize(
-    ("name", "exact"),
+    ("name", "parameters", "exact"),
     [
-        ("sinai_billiard", (1 - np.pi * 0.16) / 0.8),
-        ("stadium_billiard", np.pi * (np.pi + 4) / (2 * np.pi + 4)),
-        ("switched_arrival", 0.75),
+        ("sinai_billiard", {"R": 0.4}, (1 - np.pi * 0.16) / 0.8),  # 0.62168
+        ("sinai_billiard", {"R": 0.2}, (1 - np.pi * 0.04) / 0.4),  # 2.18584
+        ("stadium_billiard", {"a": 1.0}, np.pi * (np.pi + 4) / (2 * np.pi + 4)),  # 2.1818
+        ("stadium_billiard", {"a": 0.5}, np.pi * (np.pi + 2) / (2 * np.pi + 2)),  # 1.9501
+        ("switched_arrival", {}, 0.75),
     ],
 )
-def test_the_mean_free_time_is_the_exact_one(name, exact):
-    found = MeanFreeTime().estimate(compile_system(system(name)), seed=1, duration=12_800.0)
+def test_the_mean_free_time_is_the_exact_one(name, parameters, exact):
+    found = MeanFreeTime().estimate(compile_system(system(name, parameters)), seed=1, duration=12_800.0)
     assert found.value == pytest.approx(exact, abs=5 * found.standard_error)
     assert found.standard_error < 0.02 * exact
 
