@@ -28,7 +28,10 @@ def build(
     suite: Annotated[str | None, typer.Option(metavar="SUITE", help="Which suite, when the folder holds several.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Build the leaderboard: static pages for a browser, without a network; index.html is whole by itself."""
+    """Build the leaderboard as static pages, without a network.
+
+    index.html is whole by itself; the pages of forecasters and systems lie beside it.
+    """
     from chaosbench.site import build_page, page_data
     from chaosbench.site.views import said_of
 
