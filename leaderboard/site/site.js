@@ -61,7 +61,7 @@ function tabs() {
   links.forEach((link, index) => {
     link.parentElement.setAttribute("role", "presentation");
     link.setAttribute("role", "tab");
-    link.id = "tab-" + panels[index].id;
+    link.id = "tab." + panels[index].id;
     link.setAttribute("aria-controls", panels[index].id);
     panels[index].setAttribute("role", "tabpanel");
     panels[index].setAttribute("aria-labelledby", link.id);
@@ -145,5 +145,5 @@ all("table.scores, table.sorts").forEach(sortable);
 if (document.querySelector(".panel")) {
   all(".panel .scores").forEach(bars);
   tabs();
-  filters(JSON.parse(document.getElementById("data").textContent));
+  filters(JSON.parse(document.getElementById("page.data").textContent));
 }
