@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from chaosbench.errors import NotInstalledError
+from chaosbench.errors import NotInstalledError, OutputError
 
-Outcome = Literal["ok", "nonfinite", "timeout", "crash", "invalid_output", "refused", "not_installed"]
+Outcome = Literal["ok", "nonfinite", "timeout", "oom", "crash", "invalid_output", "refused", "not_installed"]
 _TRACEBACK = 4_000
 _MESSAGE = 300
 
@@ -47,6 +47,10 @@ def attempt(what: str, call: Callable[[], Any]) -> Any:
             status = "not_installed"
         elif isinstance(error, TimeoutError):
             status = "timeout"
+        elif isinstance(error, MemoryError):
+            status = "oom"
+        elif isinstance(error, OutputError):
+            status = "invalid_output"
         lines = str(error).strip().splitlines()
         message = re.sub(r"0x[0-9a-fA-F]+", "0x...", lines[0])[:_MESSAGE] if lines else "no message"
         return Failure(status, f"{what}: {type(error).__name__}: {message}", "".join(traceback.format_exception(error))[-_TRACEBACK:])

@@ -24,7 +24,7 @@ from chaosbench.scoring import Answers, score, to_arrays
 from chaosbench.suites import Suite, TaskSpec
 from chaosbench.tasks import Prepared, prepare
 
-PASSING = ("timeout", "crash", "not_installed")  # outcomes that another deadline, machine or installation may change: never kept
+PASSING = ("timeout", "oom", "crash", "not_installed")  # outcomes that another deadline, machine or installation may change: never kept
 SCORING = "2"  # part of every cell's key and every record: raise it when any score could change
 ANSWERS = "answers"  # folder of kept answers, in a cache and beside the records of a round
 _REMEMBERED = 32
@@ -135,11 +135,20 @@ def _compute(job: Job, budget: Budget) -> Cell:
 
 
 def _answers(job: Job, prepared: Prepared, budget: Budget, volatile: dict[str, Any]) -> Answers | Failure:
-    """Fit and forecast; every call into the forecaster goes through `attempt`, with copies of the shared data."""
-    problem = replace(prepared.problem, device=job.device)
+    """Fit and forecast; a worker process ends here, before the truth is made, and leaves its report."""
     forecaster = attempt("construct", lambda: job.entrant.make(**job.entrant.options) if job.entrant.make else None)
     if isinstance(forecaster, Failure):
         return forecaster
+    try:
+        return _asked(job, prepared, budget, volatile, forecaster)
+    finally:
+        attempt("close", getattr(forecaster, "close", lambda: None))
+        volatile |= getattr(forecaster, "worker_report", dict)()
+
+
+def _asked(job: Job, prepared: Prepared, budget: Budget, volatile: dict[str, Any], forecaster: Any) -> Answers | Failure:
+    """Ask for fit and forecasts; every call into the forecaster goes through `attempt`, with copies of the shared data."""
+    problem = replace(prepared.problem, device=job.device)
     refusal = attempt("unsupported", lambda: forecaster.unsupported(problem))
     if isinstance(refusal, Failure):
         return refusal
@@ -169,7 +178,6 @@ def _answers(job: Job, prepared: Prepared, budget: Budget, volatile: dict[str, A
     count = attempt("n_parameters", lambda: int(forecaster.n_parameters))
     volatile["parameters"] = None if isinstance(count, Failure) else count
     model = attempt("as_map", forecaster.as_map)
-    attempt("close", getattr(forecaster, "close", lambda: None))  # a worker process ends here, before the truth is made
     return Answers(windows, climate, model)
 
 

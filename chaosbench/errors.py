@@ -51,6 +51,14 @@ class ForecasterError(ChaosbenchError, ValueError):
     """A forecaster was given, or returned, something outside its contract."""
 
 
+class OutputError(ForecasterError, TypeError):
+    """A forecaster returned what is no answer: no array, no real numbers, no message."""
+
+
+class MemoryCapError(ForecasterError, MemoryError):
+    """A forecaster needed more memory than it may have."""
+
+
 class MetricError(ChaosbenchError, ValueError):
     """A metric was asked for something it cannot score."""
 

@@ -14,6 +14,7 @@ from chaosbench.cells import SCORING, Cell, Job, forget_failed, run_cell
 from chaosbench.entrants import Entrant, entrant
 from chaosbench.errors import TaskError
 from chaosbench.forecasters.base import Forecaster
+from chaosbench.isolation.probes import weakest
 from chaosbench.records import Record
 from chaosbench.references.base import Reference
 from chaosbench.suites import Suite, read_suite
@@ -86,7 +87,7 @@ def evaluate(
     return Record(
         identity=identity_of(who, suite, commitment),
         cells=tuple(cell.entry for cell in ordered),
-        environment=_environment(device),
+        environment={**_environment(device), **_isolation(ordered)},
         volatile={
             "seconds": time.perf_counter() - started,
             **({} if who.deterministic is None else {"deterministic": who.deterministic}),
@@ -141,6 +142,12 @@ def _environment(device: str) -> dict[str, Any]:
         "device": device,
         "packages": {name: found for name in _VERSIONED if (found := _version(name)) is not None},
     }
+
+
+def _isolation(finished: Sequence[Cell]) -> dict[str, Any]:
+    """Return {"isolation": the weakest level of each layer over the workers of all cells}, nothing where no worker ran."""
+    reports = [cell.volatile["isolation"] for cell in finished if "isolation" in cell.volatile]
+    return {"isolation": weakest(reports)} if reports else {}
 
 
 def _version(package: str) -> str | None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from chaosbench.errors import ForecasterError
 from chaosbench.forecasters.base import Budget, Problem, Training
-from chaosbench.submissions import Submission, SubmittedForecaster
+from chaosbench.submissions import MAX_BYTES, Submission, SubmittedForecaster, submission_files
 
 _SAMPLES = 600
 _CONTEXT = 40
@@ -39,8 +39,12 @@ def toy_series() -> dict[str, tuple[np.ndarray, float]]:
 
 
 def check_submission(submission: Submission, progress: Callable[[float, str], None] | None = None) -> list[Finding]:
-    """Return one Finding a rule and series: shapes, determinism, batch invariance, refit forgets. A crash or late call ends that series."""
-    findings: list[Finding] = []
+    """Return one Finding a rule and series: size; shapes, determinism, batch invariance, causality, refit forgets.
+
+    A crash or late call ends that series. The last finding says how far the submission was confined; it always holds.
+    """
+    findings: list[Finding] = [_size(submission)]
+    reached: dict[str, str] = {}
     series = toy_series()
     for number, (name, (states, dt)) in enumerate(series.items()):
         if progress is not None:
@@ -52,7 +56,15 @@ def check_submission(submission: Submission, progress: Callable[[float, str], No
             findings.append(Finding("runs", name, False, str(reason)))
         finally:
             forecaster.close()
-    return findings
+            reached = forecaster.worker_report().get("isolation", reached)
+    confined = ", ".join(f"{layer} {level}" for layer, level in reached.items()) or "the worker did not start"
+    return [*findings, Finding("isolation", "all", True, confined)]
+
+
+def _size(submission: Submission) -> Finding:
+    files = submission_files(submission.folder)
+    size = sum(path.stat().st_size for path in files)
+    return Finding("size", "all", size <= MAX_BYTES, f"{len(files)} files, {size / 1e6:.3g} MB; at most {MAX_BYTES / 1e6:g} MB")
 
 
 def _check_series(forecaster: SubmittedForecaster, submission: Submission, name: str, states: np.ndarray, dt: float) -> list[Finding]:
@@ -77,11 +89,27 @@ def _check_series(forecaster: SubmittedForecaster, submission: Submission, name:
     changed = context.copy()
     changed[1:] = changed[1:, ::-1]
     findings.append(_same("windows do not see each other", name, answer[:1], forecaster.forecast(changed, _HORIZON, seed=0)[:1]))
+    findings += [_order(forecaster, name, context, answer), _causality(forecaster, name, states, int(starts[0]))]
     forecaster.fit(Training([states[::-1].copy()[:split]], dt), seed=1, budget=Budget(seconds=_DEADLINE / 2))
     forecaster.fit(training, seed=0, budget=Budget(seconds=_DEADLINE / 2))
     refitted = forecaster.forecast(context, _HORIZON, seed=0)
     findings.append(_same("refit forgets", name, answer, refitted, only_if=submission.deterministic))
     return findings
+
+
+def _order(forecaster: SubmittedForecaster, name: str, context: np.ndarray, answer: np.ndarray) -> Finding:
+    order = np.roll(np.arange(len(context))[::-1], 1)
+    return _same("order of windows", name, answer[order], forecaster.forecast(context[order], _HORIZON, seed=0))
+
+
+def _causality(forecaster: SubmittedForecaster, name: str, states: np.ndarray, start: int) -> Finding:
+    """Show the submission what follows a window, beside it and in an earlier call: the forecast of that window must not change by a bit."""
+    windows = np.stack([states[first : first + _CONTEXT] for first in range(start, start + _CONTEXT + 1, _CONTEXT // 4)])
+    before = forecaster.forecast(windows[:1], _HORIZON, seed=0)
+    beside = forecaster.forecast(windows, _HORIZON, seed=0)[:1]
+    after = forecaster.forecast(windows[:1], _HORIZON, seed=0)
+    beside_finding, after_finding = _same("causality", name, before, beside), _same("causality", name, before, after)
+    return beside_finding if not beside_finding.held else after_finding
 
 
 def _finite(name: str, answer: np.ndarray) -> Finding:

@@ -1,17 +1,12 @@
 """Submissions: a folder with submission.toml and forecaster.py, run in a process of its own.
 
-Nothing of the submission is imported here. Arrays travel over pipes as a length, a JSON header and raw bytes; nothing is unpickled. A call that
-misses its deadline kills the worker's process group.
+Nothing of the submission is imported here. Arrays travel over pipes as a length, a JSON header and raw bytes; nothing is unpickled. What the
+process may use and see is the matter of `chaosbench.isolation`.
 """
 
-import contextlib
 import hashlib
-import os
 import re
-import signal
-import subprocess
-import sys
-import tempfile
+import time
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,10 +15,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from chaosbench.errors import ForecasterError, nearest
+from chaosbench.errors import ForecasterError, MemoryCapError, OutputError, nearest
 from chaosbench.forecasters.base import Budget, Forecaster, Problem, Training
 from chaosbench.geometry import Geometry
-from chaosbench.wire import WireError, receive, send
+from chaosbench.isolation.limits import Limits
+from chaosbench.isolation.process import WorkerProcess
 
 SCHEMA = 1
 _TYPES: Mapping[str, type | tuple[type, ...]] = {
@@ -42,6 +38,10 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
 _REQUIRED = ("schema", "name", "version", "entry", "authors", "license")
 FIT_DEADLINE = 600.0
 FORECAST_DEADLINE = 300.0
+CELL_DEADLINE = 1200.0
+MAX_BYTES = 200_000_000  # of all files of a submission
+_SLACK = 1 << 20
+_KINDS: Mapping[str, type[ForecasterError]] = {"oom": MemoryCapError, "invalid_output": OutputError}
 
 
 @dataclass(frozen=True)
@@ -106,24 +106,46 @@ def read_submission(folder: str | Path) -> Submission:
 
 
 class SubmittedForecaster(Forecaster):
-    """A forecaster that lives in another process; every call has a deadline in seconds, and a broken or late worker raises ForecasterError."""
+    """A forecaster that lives in another process, confined as far as the system allows.
+
+    Every call has a deadline in seconds, and all together have `cell_deadline`. A late worker raises TimeoutError, a greedy one MemoryCapError, one
+    that returns no answer OutputError, any other broken one ForecasterError; it is stopped then, and forecasts raise the same until the next fit.
+    """
 
     rollout: ClassVar = "direct"
     source: ClassVar[str] = "a submission"
+    _worker: WorkerProcess | None = None
 
-    def __init__(self, submission: Submission, *, fit_deadline: float = FIT_DEADLINE, forecast_deadline: float = FORECAST_DEADLINE) -> None:
+    def __init__(
+        self,
+        submission: Submission,
+        *,
+        fit_deadline: float = FIT_DEADLINE,
+        forecast_deadline: float = FORECAST_DEADLINE,
+        cell_deadline: float = CELL_DEADLINE,
+        limits: Limits = Limits(),
+        _confine: bool = True,  # this and the next only for tests, which show what would happen otherwise
+        _without: Sequence[str] = (),
+    ) -> None:
         self.submission = submission
         self.fit_deadline = fit_deadline
         self.forecast_deadline = forecast_deadline
-        self._worker: subprocess.Popen[bytes] | None = None
-        self._scratch: tempfile.TemporaryDirectory[str] | None = None
-        self._log: Any = None
+        self.cell_deadline = cell_deadline
+        self.limits = limits
+        self._protection: dict[str, Any] = {"confine": _confine, "without": _without}
+        self._broken: Exception | None = None
+        self._spent = 0.0
+        self._report: dict[str, Any] = {}
 
     def unsupported(self, problem: Problem) -> str | None:
         """Ask the submission whether it takes `problem`."""
         fields = {name: getattr(problem, name) for name in ("dimension", "dt", "context", "horizon", "training_samples", "device")}
         fields["geometry"] = _plain(problem.geometry)
-        return self._call("unsupported", fields, [], self.forecast_deadline)[0].get("reason")
+        self._broken = None
+        reason = self._call("unsupported", fields, [], self.forecast_deadline)[0].get("reason")
+        if reason is not None and not isinstance(reason, str):
+            raise OutputError(f"submission {self.submission.name}: unsupported returned {type(reason).__name__}; a sentence or None is needed")
+        return reason
 
     def fit(self, training: Training, *, seed: int, device: str = "cpu", budget: Budget | None = None) -> None:
         """Train in the worker; TimeoutError past the deadline."""
@@ -132,6 +154,7 @@ class SubmittedForecaster(Forecaster):
         held_out = [np.asarray(states, dtype=np.float64) for states in validation.states] if validation is not None else []
         header: dict[str, Any] = {"dt": training.dt, "n_training": len(arrays), "geometry": _plain(training.geometry)}
         header |= {"seed": seed, "device": device, "seconds": budget.seconds if budget else None}
+        self._broken = None
         self._call("fit", header, [*arrays, *held_out], self.fit_deadline)
 
     def forecast(
@@ -146,75 +169,64 @@ class SubmittedForecaster(Forecaster):
     ) -> np.ndarray:
         """Forecast in the worker; TimeoutError past the deadline."""
         header = {"horizon": horizon, "n_samples": n_samples, "seed": seed}
-        _, arrays = self._call("forecast", header, [np.asarray(context, dtype=np.float64)], self.forecast_deadline)
+        asked = np.asarray(context, dtype=np.float64)
+        most = _SLACK + 2 * 8 * len(asked) * n_samples * horizon * asked.shape[-1]  # a wrong shape may still come through, to be named
+        _, arrays = self._call("forecast", header, [asked], self.forecast_deadline, most)
         if len(arrays) != 1:
-            raise ForecasterError(f"submission {self.submission.name}: forecast returned {len(arrays)} arrays; one (W, S, H, D) is needed")
+            raise OutputError(f"submission {self.submission.name}: forecast returned {len(arrays)} arrays; one (W, S, H, D) is needed")
         return arrays[0]
+
+    def worker_report(self) -> dict[str, Any]:
+        """Return what the last worker reached and left: isolation by layer, most memory held in bytes, the last 4 kB of what it printed."""
+        worker = self._worker
+        if worker is not None:
+            self._report = {"isolation": worker.isolation, "peak_memory": worker.peak_memory, "log": worker.log}
+        return self._report
 
     def close(self) -> None:
         """Stop the worker and everything it started."""
         if self._worker is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._worker.pid, signal.SIGKILL)
-            self._worker.wait()
-            for pipe in (self._worker.stdin, self._worker.stdout):
-                if pipe is not None:
-                    pipe.close()
+            self._worker.stop()
+            self.worker_report()
             self._worker = None
-        if self._log is not None:
-            self._log.close()
-            self._log = None
-        if self._scratch is not None:
-            self._scratch.cleanup()
-            self._scratch = None
+        self._spent = 0.0
 
     def __del__(self) -> None:
         self.close()
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        if self._worker is None:
-            self._scratch = tempfile.TemporaryDirectory(prefix="chaosbench-submission-")
-            self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the worker)
-            kept = {name: os.environ[name] for name in ("PATH", "LANG", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS") if name in os.environ}
-            self._worker = subprocess.Popen(
-                [sys.executable, "-I", "-m", "chaosbench.worker", str(self.submission.folder), self.submission.entry],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._log,
-                cwd=self._scratch.name,
-                env={**kept, "HOME": self._scratch.name, "TMPDIR": self._scratch.name},
-                start_new_session=True,
-            )
-        return self._worker
-
-    def _call(self, name: str, header: Mapping[str, Any], arrays: Sequence[np.ndarray], deadline: float) -> tuple[dict[str, Any], list[np.ndarray]]:
-        worker = self._start()
+    def _call(
+        self, name: str, header: Mapping[str, Any], arrays: Sequence[np.ndarray], deadline: float, most: int = _SLACK
+    ) -> tuple[dict[str, Any], list[np.ndarray]]:
+        if self._broken is not None:
+            raise self._broken
+        who = f"submission {self.submission.name}"
+        allowed = min(deadline, self.cell_deadline - self._spent)
+        started = time.monotonic()
         try:
-            send(worker.stdin, {"call": name, **header}, arrays, deadline)
-            answer, returned = receive(worker.stdout, deadline)
-        except TimeoutError:
+            if self._worker is None:
+                folder, entry, device = self.submission.folder, self.submission.entry, self.submission.device
+                self._worker = WorkerProcess(folder, entry, device=device, limits=self.limits, **self._protection)
+            answer, returned = self._worker.call(name, header, arrays, allowed, most)
+        except (TimeoutError, ForecasterError) as reason:
+            spent = self._spent
             self.close()
-            raise TimeoutError(f"submission {self.submission.name}: {name} took longer than its deadline of {deadline:g} s and was stopped") from None
-        except WireError as reason:
-            tail = self._stderr_tail()
-            self.close()
-            raise ForecasterError(f"submission {self.submission.name}: the process ended during {name} ({reason}); it said: {tail}") from reason
+            self._broken = type(reason)(f"{who}: {reason}")
+            if isinstance(reason, TimeoutError):
+                limit = f"its deadline of {deadline:g} s" if spent + deadline <= self.cell_deadline else f"the {self.cell_deadline:g} s of all calls"
+                self._broken = TimeoutError(f"{who}: {name} took longer than {limit} and was stopped")
+            raise self._broken from reason
+        self._spent += time.monotonic() - started
         if "error" in answer:
-            raise ForecasterError(f"submission {self.submission.name}: {name} raised {answer['error']}")
+            kind = _KINDS.get(str(answer.get("kind")), ForecasterError)
+            raise kind(f"{who}: {name} raised {answer['error']}")
         return answer, returned
 
-    def _stderr_tail(self) -> str:
-        if self._log is None:
-            return "nothing"
-        self._log.seek(0, os.SEEK_END)
-        self._log.seek(max(0, self._log.tell() - 4096))
-        return self._log.read().decode(errors="replace").strip() or "nothing"
 
+def entrant_class(submission: Submission, settings: Mapping[str, Any] = {}) -> type[SubmittedForecaster]:
+    """Return a forecaster class without options that runs `submission`, named and identified by the submission's own name, version and files.
 
-def entrant_class(
-    submission: Submission, *, fit_deadline: float = FIT_DEADLINE, forecast_deadline: float = FORECAST_DEADLINE
-) -> type[SubmittedForecaster]:
-    """Return a forecaster class without options that runs `submission`, named and identified by the submission's own name, version and files."""
+    settings: keyword arguments of SubmittedForecaster.
+    """
 
     class Submitted(SubmittedForecaster):
         version: ClassVar[str] = submission.version
@@ -224,7 +236,7 @@ def entrant_class(
         source_sha256: ClassVar[str] = submission.sha256
 
         def __init__(self) -> None:
-            super().__init__(submission, fit_deadline=fit_deadline, forecast_deadline=forecast_deadline)
+            super().__init__(submission, **settings)
 
     return Submitted
 
@@ -233,10 +245,14 @@ def _plain(geometry: Geometry | None) -> dict[str, Any] | None:
     return None if geometry is None else asdict(geometry)
 
 
+def submission_files(root: Path) -> list[Path]:
+    """Return the files that make up a submission, sorted: all but compiled caches."""
+    return [path for path in sorted(root.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
+
+
 def _folder_hash(root: Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted(root.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            digest.update(f"{path.relative_to(root).as_posix()}\0{path.stat().st_size}\0".encode())
-            digest.update(path.read_bytes())
+    for path in submission_files(root):
+        digest.update(f"{path.relative_to(root).as_posix()}\0{path.stat().st_size}\0".encode())
+        digest.update(path.read_bytes())
     return digest.hexdigest()

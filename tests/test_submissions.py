@@ -1,12 +1,16 @@
 """Submissions run in a process of their own: contract checks, deadlines, crashes, and a wire that trusts nothing."""
 
+import hashlib
 import json
 import os
 import re
 import struct
+import tarfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +19,7 @@ from chaosbench.catalogue import data_folder
 from chaosbench.errors import ForecasterError
 from chaosbench.forecasters.base import Training
 from chaosbench.geometry import Geometry
+from chaosbench.submission_archive import pack
 from chaosbench.submission_check import check_submission, toy_series
 from chaosbench.submissions import SubmittedForecaster, entrant_class, read_submission
 from chaosbench.wire import WireError, receive, send
@@ -60,7 +65,8 @@ def test_the_template_is_a_submission_that_keeps_the_contract(folder: Path) -> N
     findings = check_submission(read_submission(folder))
     assert findings
     assert [finding for finding in findings if not finding.held] == []
-    assert {finding.series for finding in findings} == set(toy_series())
+    assert {finding.series for finding in findings} == {*toy_series(), "all"}
+    assert [finding.rule for finding in findings if finding.series == "all"] == ["size", "isolation"]
 
 
 def test_a_submission_answers_as_it_would_in_process(folder: Path) -> None:
@@ -126,13 +132,81 @@ def test_an_answer_that_is_no_array_is_refused(folder: Path) -> None:
 def test_a_forecaster_that_looks_at_other_windows_is_found_out(folder: Path) -> None:
     rewrite(folder, forecast="answer = answer + context.mean()").close()
     broken = {finding.rule for finding in check_submission(read_submission(folder)) if not finding.held}
-    assert {"batch invariance", "windows do not see each other"} <= broken
+    assert {"batch invariance", "windows do not see each other", "causality"} <= broken
 
 
 def test_a_forecaster_that_remembers_an_earlier_fit_is_found_out(folder: Path) -> None:
     rewrite(folder, fit="self.count = getattr(self, 'count', 0) + 1", forecast="answer = answer + self.count").close()
     broken = {finding.rule for finding in check_submission(read_submission(folder)) if not finding.held}
     assert broken == {"refit forgets"}
+
+
+def test_a_forecaster_that_remembers_what_it_was_shown_is_found_out(folder: Path) -> None:
+    """It answers with what followed the window, if any window of any call has held that."""
+    remember = "self.shown = [*getattr(self, 'shown', []), *context]"
+    look = "answer[0, 0] += sum(float(np.array_equal(context[0, 10:], window[:-10])) for window in self.shown)"
+    rewrite(folder, fit="self.shown = []", forecast=f"{remember}; {look}").close()
+    broken = {finding.rule for finding in check_submission(read_submission(folder)) if not finding.held}
+    assert "causality" in broken
+    assert not {"windows do not see each other", "batch invariance", "forecast repeats"} & broken
+
+
+def test_a_forecaster_that_goes_by_the_order_of_windows_is_found_out(folder: Path) -> None:
+    rewrite(folder, forecast="answer += np.arange(len(answer))[:, None, None, None]").close()
+    broken = {finding.rule for finding in check_submission(read_submission(folder)) if not finding.held}
+    assert {"order of windows", "batch invariance"} <= broken
+    assert "windows do not see each other" not in broken
+
+
+def test_a_submission_that_is_too_large_is_found_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "weights.bin").write_bytes(bytes(3_000_000))
+    monkeypatch.setattr("chaosbench.submission_check.MAX_BYTES", 2_000_000)
+    found = {finding.rule: finding for finding in check_submission(read_submission(folder))}
+    assert (found["size"].held, found["size"].seen) == (False, "3 files, 3 MB; at most 2 MB")
+
+
+def test_a_packed_submission_is_the_same_bytes_whenever_and_in_whatever_order_it_was_written(folder: Path, tmp_path: Path) -> None:
+    (folder / "weights").mkdir()
+    for number in range(3):
+        (folder / "weights" / f"{number}.bin").write_bytes(bytes([number]) * 1000)
+    other = tmp_path.parent / f"{tmp_path.name}-copy"
+    other.mkdir()
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_file():
+            target = other / path.relative_to(folder)
+            target.parent.mkdir(exist_ok=True)
+            target.write_bytes(path.read_bytes())
+            target.chmod(0o600)
+            os.utime(target, (1, 1))
+    outside = other.parent
+    one, first = pack(read_submission(folder), outside / "one.tar.gz")
+    two, second = pack(read_submission(other), outside / "two.tar.gz")
+    assert first == second == hashlib.sha256(one.read_bytes()).hexdigest()
+    assert one.read_bytes() == two.read_bytes()
+    with tarfile.open(one) as archive:
+        entries = archive.getmembers()
+        archive.extractall(outside / "unpacked", filter="data")
+    names = ["forecaster.py", "submission.toml", "weights/0.bin", "weights/1.bin", "weights/2.bin"]
+    assert [entry.name for entry in entries] == [f"my-forecaster/{name}" for name in names]
+    assert {(entry.mtime, entry.uid, entry.gid, entry.uname, entry.mode) for entry in entries} == {(0, 0, 0, "", 0o644)}
+    assert read_submission(outside / "unpacked" / "my-forecaster").sha256 == read_submission(folder).sha256
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda folder: (folder / "__pycache__").mkdir(), "__pycache__: a cache, and no part of a submission; remove it"),
+        (lambda folder: (folder / "old.pyc").write_bytes(b""), "old.pyc: a cache"),
+        (lambda folder: (folder / "link").symlink_to("/etc/hostname"), "link: no plain file or folder; put a copy in its place"),
+        (lambda folder: os.truncate(folder / "forecaster.py", 200_000_001), "200 MB; at most 200 MB are taken, the largest file is .*forecaster.py"),
+    ],
+)
+def test_what_does_not_belong_into_an_archive_is_refused(folder: Path, spoil: Callable[[Path], Any], message: str) -> None:
+    submission = read_submission(folder)
+    spoil(folder)
+    with pytest.raises(ForecasterError, match=message):
+        pack(submission, folder.parent / "never.tar.gz")
+    assert not (folder.parent / "never.tar.gz").exists()
 
 
 @pytest.mark.parametrize(

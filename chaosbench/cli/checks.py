@@ -20,6 +20,8 @@ from chaosbench.errors import ChaosbenchError
 from chaosbench.folders import cache_folder
 from chaosbench.integrators._choice import choose
 from chaosbench.integrators.base import InitialState
+from chaosbench.isolation.limits import Limits
+from chaosbench.isolation.process import WorkerProcess
 
 _PACKAGES = ("numpy", "scipy", "numba", "llvmlite", "xarray", "zarr", "pandas")
 
@@ -42,6 +44,7 @@ def run_checks() -> list[Check]:
         ("cache", _cache),
         ("integration", _integration),
         ("disk", _disk),
+        ("isolation", _isolation),
         ("torch", _torch),
     ]
     checks.append(Check("chaosbench", "ok", f"{__version__}, Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores"))
@@ -94,6 +97,17 @@ def _disk() -> Check:
         file.flush()
         os.fsync(file.fileno())
         return Check("disk", "ok", f"writes {len(block) / (time.perf_counter() - started) / 1e6:.0f} MB/s here")
+
+
+def _isolation() -> Check:
+    """Start a worker as for a submission and ask it what it could still reach."""
+    with tempfile.TemporaryDirectory() as nothing:
+        worker = WorkerProcess(Path(nothing), "none:None", device="cpu", limits=Limits())
+        worker.stop()
+    weak = {layer: level for layer, level in worker.isolation.items() if level != "on"}
+    if weak:
+        return Check("isolation", "missing", "; ".join(f"{layer}: {level}" for layer, level in weak.items()))
+    return Check("isolation", "ok", f"submissions run confined: {', '.join(worker.isolation)}")
 
 
 def _torch() -> Check:

@@ -75,15 +75,24 @@ def decayed_products(x: Tensor, step: Tensor, rate: Tensor, key: Tensor, query: 
 
 
 def _chunk(x: Tensor, step: Tensor, rate: Tensor, key: Tensor, query: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-    decay = (step * rate).cumsum(1)  # (B, L, G), log of what is left since the chunk began
-    length = x.shape[1]
-    between = (decay[:, :, None] - decay[:, None]).permute(0, 3, 1, 2)  # (B, G, t, s)
-    future = torch.ones(length, length, dtype=torch.bool, device=x.device).triu(1)
-    mask = torch.exp(between.masked_fill(future, -math.inf))
-    scores = (query @ key.transpose(1, 2))[:, None] * mask * step.permute(0, 2, 1)[:, :, None]
+    step = step.permute(0, 2, 1)  # (B, G, L)
+    decay = step * rate[:, None]
+    mask = remaining(decay)
+    scores = (query @ key.transpose(1, 2))[:, None] * mask * step[:, :, None]
     values = x.transpose(1, 2)  # (B, G, L, P)
-    from_start = (query[:, None] * torch.exp(decay).permute(0, 2, 1)[..., None]) @ state
-    left = torch.exp(decay[:, -1:] - decay) * step  # (B, L, G)
-    weighted = key[:, None] * left.permute(0, 2, 1)[..., None]  # (B, G, L, N)
-    after = torch.exp(decay[:, -1])[..., None, None] * state + weighted.transpose(2, 3) @ values
-    return (scores @ values + from_start).transpose(1, 2), after
+    since_start = torch.exp(decay.cumsum(2))[..., None]
+    weighted = key[:, None] * (mask[:, :, -1] * step)[..., None]  # (B, G, L, N)
+    after = since_start[:, :, -1:] * state + weighted.transpose(2, 3) @ values
+    return (scores @ values + (query[:, None] * since_start) @ state).transpose(1, 2), after
+
+
+def remaining(log_decay: Tensor) -> Tensor:
+    """Return what is left at t of what came at s, exp of the sum of `log_decay` (..., L) over the samples after s up to t: (..., t, s), 0 for s > t.
+
+    Every sum is made for itself: a difference of two sums from the start has the rounding errors of long sums in it, in float32 some 1e-6 of decays
+    over 64 samples.
+    """
+    length = log_decay.shape[-1]
+    ones = torch.ones(length, length, dtype=torch.bool, device=log_decay.device)
+    between = (log_decay[..., None] * ones.tril(-1)).cumsum(-2)
+    return torch.exp(between.masked_fill(ones.triu(1), -math.inf))

@@ -6,6 +6,7 @@ Each layer carries a state: the last inputs of its short convolution and its mem
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -25,9 +26,14 @@ def silu(values: Tensor) -> Tensor:
 
 
 class SelectiveLayer(nn.Module, ABC):
-    """Maps a stream (B, L, H) to one of the same shape; `sizes` are the widths of the parts of its state, flattened."""
+    """Maps a stream (B, L, H) to one of the same shape.
+
+    sizes: widths of the two parts of its state, flattened: what it holds of the last inputs, and its memory. undecayed: names of the parameters on
+    which weight decay must not act.
+    """
 
     sizes: tuple[int, int]
+    undecayed: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def read(self, stream: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
@@ -46,10 +52,19 @@ class SelectiveStep(ABC):
         """Return the output (W, H) and the two parts of the state after `stream` (W, H)."""
 
 
+def first_rates(draws: torch.Generator, count: int) -> Tensor:
+    """Return numbers (count,) log-uniform over the range of steps at the start."""
+    return torch.exp(math.log(_SLOWEST) + math.log(_FASTEST / _SLOWEST) * torch.rand(count, generator=draws))
+
+
+def before_softplus(values: Tensor) -> Tensor:
+    """Return the numbers whose softplus are `values` > 0."""
+    return values + torch.log(-torch.expm1(-values))
+
+
 def first_steps(draws: torch.Generator, count: int) -> Tensor:
     """Return biases (count,) whose softplus is log-uniform over the range of steps at the start."""
-    steps = torch.exp(math.log(_SLOWEST) + math.log(_FASTEST / _SLOWEST) * torch.rand(count, generator=draws))
-    return steps + torch.log(-torch.expm1(-steps))
+    return before_softplus(first_rates(draws, count))
 
 
 def convolved(inputs: Tensor, before: Tensor, taps: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
@@ -69,6 +84,8 @@ class S6(SelectiveLayer):
 
     E = 2 H channels with N modes each; A = -exp(a), at first -(1..N); dt = softplus(V d + v), d of H / 16 numbers.
     """
+
+    undecayed = ("log_rate", "step_bias", "through")
 
     def __init__(self, width: int, modes: int, draws: torch.Generator) -> None:
         super().__init__()
@@ -101,7 +118,7 @@ class S6(SelectiveLayer):
 
 class _S6Step(SelectiveStep):
     def __init__(self, layer: S6) -> None:
-        weights = _doubles(layer)
+        weights = doubles(layer)
         self._inner, self._modes, self._rank = layer.inner, layer.modes, layer.rank
         self._inward, self._outward = RowwiseLinear(weights["inward.weight"].T), RowwiseLinear(weights["outward.weight"].T)
         self._select, self._step = RowwiseLinear(weights["select.weight"].T), RowwiseLinear(weights["step"].T, weights["step_bias"])
@@ -125,6 +142,8 @@ class SSD(SelectiveLayer):
 
     E = 2 H channels in heads of `head` channels, N modes shared by the channels of a head; B and C pass the short convolution, too; a in -[1, 16].
     """
+
+    undecayed = ("log_rate", "step_bias", "through")
 
     def __init__(self, width: int, modes: int, head: int, chunk: int, draws: torch.Generator) -> None:
         super().__init__()
@@ -157,7 +176,7 @@ class SSD(SelectiveLayer):
 
 class _SSDStep(SelectiveStep):
     def __init__(self, layer: SSD) -> None:
-        weights = _doubles(layer)
+        weights = doubles(layer)
         self._inner, self._modes, self._head, self._heads = layer.inner, layer.modes, layer.head, layer.heads
         self._inward, self._outward = RowwiseLinear(weights["inward.weight"].T), RowwiseLinear(weights["outward.weight"].T)
         self._taps, self._taps_bias = weights["taps"], weights["taps_bias"]
@@ -182,5 +201,13 @@ class _SSDStep(SelectiveStep):
         return self._outward(normalise(y.flatten(1) * silu(gate), 1) * self._gain), before, held.flatten(1)
 
 
-def _doubles(module: nn.Module) -> Mapping[str, Tensor]:
+def doubles(module: nn.Module) -> Mapping[str, Tensor]:
+    """Return the weights of `module` by name, in float64."""
     return {name: values.detach().double() for name, values in module.state_dict().items()}
+
+
+def rowwise(module: nn.Module) -> dict[str, RowwiseLinear]:
+    """Return the linear layers of `module` by name, in float64, each row of a batch alone."""
+    weights = doubles(module)
+    layers = [name for name, part in module.named_children() if isinstance(part, Linear)]
+    return {name: RowwiseLinear(weights[f"{name}.weight"].T, weights.get(f"{name}.bias")) for name in layers}

@@ -2,7 +2,7 @@
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import cast
 
 import numpy as np
@@ -40,9 +40,9 @@ class SelectiveStack(IncrementNetwork):
         return cast(list[SelectiveLayer], list(self.layers))
 
     def groups(self) -> list[tuple[list[nn.Parameter], float, bool]]:
-        own = [values for name, values in self.named_parameters() if name.endswith(("log_rate", "step_bias", "through"))]
-        rest = [values for name, values in self.named_parameters() if not name.endswith(("log_rate", "step_bias", "through"))]
-        return [(rest, 1.0, True), (own, 1.0, False)]
+        own = [values for layer in self.stack for name, values in layer.named_parameters() if name in layer.undecayed]
+        kept = {id(values) for values in own}
+        return [([values for values in self.parameters() if id(values) not in kept], 1.0, True), (own, 1.0, False)]
 
     def read(self, inputs: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return increments in units of `unit` (B, L, D) and the state (B, S) after the last input."""
@@ -61,7 +61,7 @@ class SelectiveStack(IncrementNetwork):
 
 
 class _Loop(TorchLoop):
-    """State: of each layer the last inputs of its convolution and its memory, then the newest sample, which is held and not yet read."""
+    """State: of each layer what it holds of the last inputs and its memory, then the newest sample, which is held and not yet read."""
 
     settling = _SETTLING
     listens = True
@@ -102,7 +102,10 @@ class _Loop(TorchLoop):
 
 
 class SelectiveForecaster(TorchForecaster):
-    """Stacked selective layers; subclasses make one layer."""
+    """Stacked selective layers; subclasses make a block of them.
+
+    channels: sizes other than the width, by the names of their options, that must fill vector registers.
+    """
 
     rollout = "recurrent"
 
@@ -110,7 +113,7 @@ class SelectiveForecaster(TorchForecaster):
         self,
         *,
         width: int,
-        modes: int,
+        channels: Mapping[str, int],
         layers: int,
         updates: int,
         batch: int,
@@ -123,15 +126,16 @@ class SelectiveForecaster(TorchForecaster):
         unrolled: int,
     ) -> None:
         super().__init__()
-        positive({"width": width, "modes": modes, "layers": layers, "updates": updates, "batch": batch, "segment": segment, "carried": carried})
-        for name, value in (("width", width), ("modes", modes)):
+        aligned = {"width": width, **channels}
+        positive({**aligned, "layers": layers, "updates": updates, "batch": batch, "segment": segment, "carried": carried})
+        for name, value in aligned.items():
             if value % VECTOR:
                 above = math.ceil(value / VECTOR) * VECTOR
                 rule = f"must be a multiple of {VECTOR}, which keeps windows independent bit for bit"
                 raise ForecasterError(f"{name} = {value!r}: {rule}; take {above}")
         within("burn_in", burn_in, 0, segment - 1)
         within("unrolled", unrolled, 0, 10_000)
-        self.width, self.modes, self.layers, self.burn_in = width, modes, layers, burn_in
+        self.width, self.layers, self.burn_in = width, layers, burn_in
         self.recipe = Recipe(
             updates=updates,
             batch=batch,
@@ -144,12 +148,12 @@ class SelectiveForecaster(TorchForecaster):
         )
 
     @abstractmethod
-    def _layer(self) -> Callable[[torch.Generator], SelectiveLayer]:
-        """Return what makes one layer from a generator."""
+    def _block(self, draws: torch.Generator) -> list[SelectiveLayer]:
+        """Return the layers of one block, their weights drawn from `draws`."""
 
     def _recipe(self) -> Recipe:
         return self.recipe
 
     def _untrained(self, states: list[np.ndarray], draws: torch.Generator) -> SelectiveStack:
-        made = [self._layer()(draws) for _ in range(self.layers)]
+        made = [layer for _ in range(self.layers) for layer in self._block(draws)]
         return SelectiveStack(states[0].shape[1], self.width, made, self.burn_in, increment_size(states), draws)

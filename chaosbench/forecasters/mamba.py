@@ -1,7 +1,5 @@
 """Mamba: state-space layers that select what they keep, trained on one-step increments and fed back."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import ClassVar
 
 import torch
@@ -58,7 +56,7 @@ class Mamba(SelectiveForecaster):
     ) -> None:
         super().__init__(
             width=width,
-            modes=modes,
+            channels={"modes": modes},
             layers=layers,
             updates=updates,
             batch=batch,
@@ -70,6 +68,7 @@ class Mamba(SelectiveForecaster):
             noise=noise,
             unrolled=unrolled,
         )
+        self.modes = modes
 
-    def _layer(self) -> Callable[[torch.Generator], SelectiveLayer]:
-        return partial(S6, self.width, self.modes)
+    def _block(self, draws: torch.Generator) -> list[SelectiveLayer]:
+        return [S6(self.width, self.modes, draws)]

@@ -1,7 +1,5 @@
 """Mamba-2: selective state-space layers with one decay a head, trained by matrix products."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import ClassVar
 
 import torch
@@ -61,7 +59,7 @@ class Mamba2(SelectiveForecaster):
     ) -> None:
         super().__init__(
             width=width,
-            modes=modes,
+            channels={"modes": modes},
             layers=layers,
             updates=updates,
             batch=batch,
@@ -76,7 +74,7 @@ class Mamba2(SelectiveForecaster):
         positive({"head": head, "chunk": chunk})
         if 2 * width % head:
             raise ForecasterError(f"head = {head!r}: must divide 2 x width = {2 * width}; take a power of two")
-        self.head, self.chunk = head, chunk
+        self.modes, self.head, self.chunk = modes, head, chunk
 
-    def _layer(self) -> Callable[[torch.Generator], SelectiveLayer]:
-        return partial(SSD, self.width, self.modes, self.head, self.chunk)
+    def _block(self, draws: torch.Generator) -> list[SelectiveLayer]:
+        return [SSD(self.width, self.modes, self.head, self.chunk, draws)]

@@ -48,7 +48,7 @@ def page_data(records: Sequence[Record]) -> dict[str, Any]:
 
 
 def headline_of(records: Sequence[Record]) -> str:
-    """Return the metric that orders the tables: the first on windows where higher is better, else the first of all."""
+    """Return the metric that orders the tables: the first of our own on windows where higher is better, else the first of our own, else of all."""
     return _headline(sorted(records[0].cells[0]["metrics"]))
 
 
@@ -58,7 +58,8 @@ def said_of(data: Mapping[str, Any], whole: str = "all systems") -> dict[str, st
 
 
 def _headline(labels: Sequence[str]) -> str:
-    return next((label for label in labels if metric_from(label).needs == "windows" and metric_from(label).better == "higher"), labels[0])
+    native = [label for label in labels if metric_from(label).family == "native"]
+    return next((label for label in native if metric_from(label).needs == "windows" and metric_from(label).better == "higher"), (native or labels)[0])
 
 
 def _track(records: Sequence[Record], name: str, tasks: Sequence[str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -68,7 +69,7 @@ def _track(records: Sequence[Record], name: str, tasks: Sequence[str]) -> tuple[
     parts = [record for record in parts if record.cells]
     labels = sorted(parts[0].cells[0]["metrics"])  # a record read from disk has lost the order of the suite
     headline = _headline(labels)
-    labels.sort(key=lambda label: (label != headline, metric_from(label).needs != "windows", label))
+    labels.sort(key=lambda label: (label != headline, metric_from(label).family != "native", metric_from(label).needs != "windows", label))
     told: dict[str, tuple[Told, dict[str, Told], dict[str, float | None]]] = {}
     for label in labels[::-1]:  # the headline last: its draws are needed further on, and those of all metrics together are large
         shown = board(parts, label)

@@ -1,5 +1,6 @@
 """`submit new`, `submit check`, `submit run`."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -74,10 +75,40 @@ def test_a_bad_submission_file_is_named_by_key(cli: Cli, folder: Path, old: str,
         assert said in ran.err
 
 
+def test_pack_makes_an_archive_beside_the_folder_and_says_its_hash(cli: Cli, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = json.loads(cli("submit", "pack", folder, "--json").out)
+    archive = tmp_path / "my-forecaster-0.1.0.tar.gz"
+    assert made["archive"] == archive.name
+    assert made["sha256"] == hashlib.sha256(archive.read_bytes()).hexdigest()
+    assert made["bytes"] == archive.stat().st_size
+    ran = cli("submit", "pack", folder, "-o", tmp_path / "again.tar.gz")
+    assert (ran.code, ran.out) == (0, f"{tmp_path / 'again.tar.gz'}: {made['bytes']} bytes, sha256 {made['sha256']}\n")
+    assert "stands in the submission itself" in cli("submit", "pack", folder, "-o", folder / "x.tar.gz").err
+
+
+def test_the_record_says_how_far_it_was_confined_and_doctor_agrees(cli: Cli, folder: Path, toy_suite: Path, tmp_path: Path) -> None:
+    ran = json.loads(cli("submit", "run", folder, "--suite", toy_suite, "-o", tmp_path / "r", "--memory", 2, "--json").out)
+    record = read_record(Path(ran["record"]))
+    assert list(ran["isolation"]) == ["process", "memory", "network", "files", "signals"]
+    assert record.environment["isolation"] == ran["isolation"]
+    checks = {check["name"]: check for check in json.loads(cli("doctor", "--json").out)}
+    assert checks["isolation"]["state"] == ("ok" if set(ran["isolation"].values()) == {"on"} else "missing")
+
+
+def test_too_much_memory_is_a_status_and_exit_code_3(cli: Cli, folder: Path, toy_suite: Path, tmp_path: Path) -> None:
+    mend(folder / "forecaster.py", "        gram =", "        raise MemoryError\n        gram =")
+    ran = cli("submit", "run", folder, "--suite", toy_suite, "-o", tmp_path / "r", "--json")
+    assert ran.code == 3
+    assert [cell["status"] for cell in json.loads(ran.out)["cells"]] == ["oom", "oom"]
+
+
 def test_a_folder_in_the_way_a_missing_one_and_a_bad_deadline_are_refused(cli: Cli, folder: Path, tmp_path: Path) -> None:
     before = (folder / "forecaster.py").read_text()
     assert f"{folder}: exists already and is not an empty folder" in cli("submit", "new", folder).err
     assert (folder / "forecaster.py").read_text() == before
     assert "`chaosbench submit new" in cli("submit", "check", tmp_path / "none").err
     assert "--fit-deadline 0: must be a positive number of seconds" in cli("submit", "run", folder, "--fit-deadline", 0).err
+    assert "--memory 0.1: must be at least 0.25" in cli("submit", "run", folder, "--memory", 0.1).err
+    assert "stands in the submission" in cli("submit", "run", folder, "-o", folder / "records").err
     assert "none negative" in cli("submit", "run", folder, "--seeds", "-1").err

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from chaosbench.forecasters._scan import decayed_products, linear_scan
+from chaosbench.forecasters._scan import decayed_products, linear_scan, remaining
 
 
 def looped(a: Tensor, b: Tensor, start: Tensor) -> Tensor:
@@ -55,18 +55,27 @@ def test_the_scan_is_traced_as_one_graph() -> None:
     torch.testing.assert_close(traced(a, b), linear_scan(a, b).sum())
 
 
+@pytest.mark.parametrize("length", [40, 256])
+@pytest.mark.parametrize("fastest", [1.0, 16.0])
 @pytest.mark.parametrize("chunk", [1, 5, 16, 64])
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-13), (torch.float32, 1e-5)])
-def test_chunked_products_are_the_recurrence(chunk: int, dtype: torch.dtype, tolerance: float) -> None:
-    batch, length, heads, size, states = 2, 40, 3, 4, 5
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-14), (torch.float32, 1e-6)])
+def test_chunked_products_are_the_recurrence(chunk: int, length: int, fastest: float, dtype: torch.dtype, tolerance: float) -> None:
+    batch, heads, size, states = 2, 3, 4, 5
     x, key, query = (drawn(batch, length, *rest, seed=n, dtype=dtype) for n, rest in enumerate([(heads, size), (states,), (states,)]))
     step = torch.nn.functional.softplus(drawn(batch, length, heads, seed=4, dtype=dtype))
-    rate, start = -torch.exp(drawn(heads, seed=5, dtype=dtype)), drawn(batch, heads, states, size, seed=6, dtype=dtype)
+    rate = torch.linspace(-fastest, -fastest / heads, heads, dtype=dtype)
+    start = drawn(batch, heads, states, size, seed=6, dtype=dtype)
     seen, after = decayed_products(x, step, rate, key, query, start, chunk)
     state, expected = start, []
     for t in range(length):
         state = torch.exp(step[:, t] * rate)[..., None, None] * state
         state = state + step[:, t, :, None, None] * key[:, t, None, :, None] * x[:, t, :, None]
         expected.append(torch.einsum("bn,bgnp->bgp", query[:, t], state))
-    torch.testing.assert_close(seen, torch.stack(expected, 1), rtol=tolerance, atol=tolerance * 10)
-    torch.testing.assert_close(after, state, rtol=tolerance, atol=tolerance * 10)
+    for ours, theirs in ((seen, torch.stack(expected, 1)), (after, state)):
+        assert float((ours - theirs).abs().max()) <= tolerance * float(theirs.abs().max())
+
+
+def test_what_remains_is_the_product_of_the_decays_between() -> None:
+    decay = torch.tensor([0.5, 0.25, 0.125, 0.5], dtype=torch.float64)
+    expected = [[1.0, 0.0, 0.0, 0.0], [0.25, 1.0, 0.0, 0.0], [0.03125, 0.125, 1.0, 0.0], [0.015625, 0.0625, 0.5, 1.0]]
+    torch.testing.assert_close(remaining(torch.log(decay)), torch.tensor(expected, dtype=torch.float64), rtol=1e-15, atol=0.0)

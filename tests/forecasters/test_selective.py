@@ -8,16 +8,26 @@ import torch
 from torch import Tensor
 
 from chaosbench.errors import ForecasterError
+from chaosbench.forecasters._delta_rule import ChannelMixing, TimeMixing
+from chaosbench.forecasters._gated_linear import GatedLinearAttention, GatedPerceptron
 from chaosbench.forecasters._scan import linear_scan
 from chaosbench.forecasters._selective import S6, SSD, SelectiveLayer, first_steps
 from chaosbench.forecasters._selective_stack import SelectiveStack
+from chaosbench.forecasters.base import Training
+from chaosbench.forecasters.gla import GLA
 from chaosbench.forecasters.mamba import Mamba
 from chaosbench.forecasters.mamba2 import Mamba2
+from chaosbench.forecasters.rwkv7 import RWKV7
 
 WIDTH, MODES, D = 16, 16, 3
+DT = 0.02
 LAYERS: dict[str, Callable[[torch.Generator], SelectiveLayer]] = {
     "S6": lambda draws: S6(WIDTH, MODES, draws),
     "SSD": lambda draws: SSD(WIDTH, MODES, 8, 16, draws),
+    "attention": lambda draws: GatedLinearAttention(WIDTH, MODES, 2, 16.0, 32, draws),
+    "perceptron": lambda draws: GatedPerceptron(WIDTH, 32, draws),
+    "time mixing": lambda draws: TimeMixing(WIDTH, 8, 16, draws),
+    "channel mixing": lambda draws: ChannelMixing(WIDTH, 32, draws),
 }
 UNIT = np.array([0.5, 1.0, 2.0])
 
@@ -91,6 +101,32 @@ def test_steps_start_in_their_range() -> None:
     steps = torch.nn.functional.softplus(first_steps(torch.Generator().manual_seed(0), 2000))
     assert 1.0 / 64.0 <= float(steps.min()) < 1.2 / 64.0
     assert 0.17 < float(steps.max()) <= 0.2 * 1.000001
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [GLA, RWKV7])
+def test_a_trained_matrix_memory_is_no_worse_beyond_its_segments_forgets_under_inputs_and_is_chaotic_by_itself(
+    kind: type[GLA] | type[RWKV7], lorenz_windows: np.ndarray
+) -> None:
+    train = lorenz_windows[:6].reshape(-1, 3)
+    series = (lorenz_windows - train.mean(axis=0)) / train.std(axis=0)
+    model = kind()
+    model.fit(Training(list(series[:6]), DT, validation=Training(list(series[6:8]), DT)), seed=0)
+    network = model._network
+    assert isinstance(network, SelectiveStack)
+    inputs = torch.as_tensor(series[10:], dtype=torch.float32)
+    with torch.no_grad():
+        errors = network.read(inputs[:, :-1], None)[0] - inputs.diff(dim=1) / network.unit
+    early, late = (float(errors[:, end - 16 : end].square().mean()) for end in (32, 128))  # at one and at four segments
+    assert late <= 2.0 * early
+    assert model.driven_exponents(series[10, :300])[0] < 0.0
+    loop = model.as_map()
+    state, tangent, growth = loop.start(series[10, :100]), np.random.default_rng(0).normal(size=(1, loop.dimension)), []
+    for _ in range(2300):
+        state, tangent = loop.step_tangents(state, tangent)
+        growth.append(np.log(np.linalg.norm(tangent)))
+        tangent /= np.linalg.norm(tangent)
+    assert 0.5 < np.mean(growth[300:]) / DT < 1.3  # Lorenz: 0.906; 2000 steps are 36 Lyapunov times
 
 
 def test_sizes_that_do_not_fit_are_refused() -> None:
