@@ -20,7 +20,7 @@ from chaosbench.forecasters.base import Budget, Forecaster, Training
 from chaosbench.identity import canonical_json, sha256_of
 from chaosbench.plans import Plan, plan
 from chaosbench.records import Windows, read_windows, windows_sha256, write_windows
-from chaosbench.scoring import Answers, score, to_arrays
+from chaosbench.scoring import Answers, outcome, score, to_arrays
 from chaosbench.suites import Suite, TaskSpec
 from chaosbench.tasks import Prepared, prepare
 
@@ -117,7 +117,7 @@ def _compute(job: Job, budget: Budget) -> Cell:
     if job.commitment and job.cache is not None:
         sealed["answers_sha256"] = write_windows(to_arrays(answers), job.cache, ANSWERS)
     entries, arrays, reasons = score(answers, prepared)
-    status, reason, volatile["traceback"] = _outcome(answers, reasons)
+    status, reason, volatile["traceback"] = outcome(answers, reasons)
     entry = {
         "task": job.spec.label,
         "system": job.spec.label if job.commitment and job.spec.blind else prepared.plan.definition.name,
@@ -252,24 +252,6 @@ def _copy(training: Training, told: bool) -> Training:
     validation = _copy(training.validation, told) if training.validation else None
     parameters = training.parameters.copy() if told and training.parameters is not None else None
     return replace(training, states=[states.copy() for states in training.states], parameters=parameters, validation=validation)
-
-
-def _outcome(answers: Answers, reasons: list[str]) -> tuple[str, str, str]:
-    """Return status, reason and traceback of a cell: the first failure met, else "nonfinite" when any answer held such numbers, else "ok"."""
-    for answer in (answers.windows, answers.climate, answers.map):
-        if isinstance(answer, Failure):
-            return answer.status, answer.reason, answer.traceback
-    said: list[str] = []
-    n_nonfinite = 0
-    for answer, what in ((answers.windows, "windows"), (answers.climate, "free runs")):
-        if isinstance(answer, Checked):
-            n_nonfinite += answer.n_nonfinite
-            failed = int((answer.failed_at < answer.values.shape[2]).sum())
-            if failed:
-                earliest = int(answer.failed_at.min())
-                total, bad = len(answer.failed_at), answer.n_nonfinite
-                said.append(f"{failed} of {total} {what} left the attractor's range, the first at sample {earliest} ({bad} non-finite)")
-    return ("nonfinite" if n_nonfinite else "ok"), "; ".join(said + reasons), ""
 
 
 def _place(job: Job, cache: Path) -> Path:

@@ -85,6 +85,24 @@ def score(answers: Answers, prepared: Prepared) -> tuple[dict[str, Any], dict[st
     return entries, arrays, reasons
 
 
+def outcome(answers: Answers, reasons: list[str]) -> tuple[str, str, str]:
+    """Return status, reason and traceback of a cell: the first failure met, else "nonfinite" when any answer held such numbers, else "ok"."""
+    for answer in (answers.windows, answers.climate, answers.map):
+        if isinstance(answer, Failure):
+            return answer.status, answer.reason, answer.traceback
+    said: list[str] = []
+    n_nonfinite = 0
+    for answer, what in ((answers.windows, "windows"), (answers.climate, "free runs")):
+        if isinstance(answer, Checked):
+            n_nonfinite += answer.n_nonfinite
+            failed = int((answer.failed_at < answer.values.shape[2]).sum())
+            if failed:
+                earliest = int(answer.failed_at.min())
+                total, bad = len(answer.failed_at), answer.n_nonfinite
+                said.append(f"{failed} of {total} {what} left the attractor's range, the first at sample {earliest} ({bad} non-finite)")
+    return ("nonfinite" if n_nonfinite else "ok"), "; ".join(said + reasons), ""
+
+
 def _picture(answer: Checked, prepared: Prepared) -> dict[str, np.ndarray]:
     """Return the first window's first component over time in the task's unit: what a page draws."""
     truth = prepared.truth_windows()
