@@ -20,6 +20,7 @@ from chaosbench.site.views import page_data
 from chaosbench.site.wording import counted, number, seconds, slug_of, title_of
 
 _LIGHT, _DARK = "#1b1f24", "#e6e9ec"  # ink of pictures that stand in files of their own
+_NUMBERS = 1_000  # in the tables of index.html, beyond which only those of the headline have their intervals there
 _INSIDE = 40_000  # characters of pictures of tracks that index.html holds; later tracks have files
 
 
@@ -61,8 +62,9 @@ def build_page(records: Sequence[Record], folder: str | Path, data: Mapping[str,
             for which, svg in of_track.items():
                 write_whole(target / "pictures" / f"{track}-{which}.svg", _alone(svg))
     inline = {"css": Markup((source / "site.css").read_text(encoding="utf-8")), "js": Markup((source / "site.js").read_text(encoding="utf-8"))}
+    numbers = sum(len(view["rows"]) * len(view["rows"][0]["cells"]) for view in data["views"] if view["task"] is None)
     page = make.get_template("index.html").render(
-        inline=inline, pictures=pictures, apart=apart, systems=systems_of(data), embedded=_embedded(data), root="", here=""
+        brief=numbers > _NUMBERS, inline=inline, pictures=pictures, apart=apart, systems=systems_of(data), embedded=_embedded(data), root="", here=""
     )
     write_whole(target / "index.html", page)
     return target / "index.html"
@@ -74,7 +76,6 @@ def _environment(source: Path, data: Mapping[str, Any]) -> Environment:
     metrics = {metric["label"]: metric for metric in data["metrics"]}
     made.filters |= {"number": number, "seconds": seconds, "slug": slug_of, "title_of": title_of, "markup": Markup}
     made.globals |= {"data": data, "metrics": metrics, "version": __version__, "counted": counted}
-    made.globals["places"] = {name: place for place, name in enumerate(data["forecasters"])}
     return made
 
 
@@ -88,7 +89,9 @@ def _embedded(data: Mapping[str, Any]) -> Markup:
         }
         for track in data["tracks"]
     }
-    text = json.dumps({"about": about, "kinds": kinds}, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    text = json.dumps(
+        {"names": list(data["forecasters"]), "about": about, "kinds": kinds}, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
     return Markup(text.replace("<", "\\u003c"))
 
 

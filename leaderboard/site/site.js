@@ -3,7 +3,7 @@
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const numberIn = (cell) => { const text = cell.firstChild ? cell.firstChild.textContent.trim() : ""; return text === "0" ? 0 : parseFloat(text.replace(/[\u2265<]/, "")); };
 
-const nameIn = (row) => (row.cells[0].querySelector("a") || row.cells[0]).textContent.trim();
+const nameIn = (row) => (row.cells[0].querySelector("a") || row.cells[0]).textContent;
 
 function sortable(table) {
   all("thead th", table).forEach((head, column) => {
@@ -96,11 +96,12 @@ function tabs() {
 
 function filters(data) {
   const form = document.querySelector(".filters"), field = (name) => form.elements[name];
+  const places = new Map(data.names.map((name, place) => [name, place])), placeOf = (row) => places.get(nameIn(row));
   const option = (name, value, text) => { if (field(name)) field(name).append(new Option(text, value)); };
   for (const family of [...new Set(data.about.map((about) => about[0]))].sort()) option("family", family, family);
   for (const kind of [...new Set(Object.values(data.kinds).flatMap(Object.keys))].sort()) option("kind", kind, kind);
   const shows = (row) => {
-    const [family, device, seconds, reference] = data.about[Number(row.dataset.f)], most = Number(field("seconds").value || Infinity);
+    const [family, device, seconds, reference] = data.about[placeOf(row)], most = Number(field("seconds").value || Infinity);
     const words = field("name").value.trim().toLowerCase();
     return (!field("family").value || family === field("family").value) && (!field("device").value || device === field("device").value)
       && (most === Infinity || (seconds !== null && seconds <= most)) && (!reference || field("references").checked)
@@ -110,7 +111,7 @@ function filters(data) {
     const table = panel.querySelector(".scores"), found = kind && data.kinds[panel.id] && data.kinds[panel.id][kind];
     for (const row of table.tBodies[0].rows) {
       row.whole = row.whole || row.cells[1].innerHTML;
-      const values = found && found[1][row.dataset.f] && found[1][row.dataset.f].split(" ");
+      const values = found && found[1][placeOf(row)] && found[1][placeOf(row)].split(" ");
       if (!values) row.cells[1].innerHTML = row.whole;
       else { const small = document.createElement("small"); small.textContent = values[1] + " to " + values[2]; row.cells[1].replaceChildren(values[0], small); }
       [...row.cells].slice(2).forEach((cell) => { cell.hidden = Boolean(kind); });
