@@ -26,6 +26,7 @@ from chaosbench.integrators._threads import THREADS, all_cores
 from chaosbench.records import Record, write_record
 from chaosbench.seals import content_hash, problems
 from chaosbench.site import build_page, page_data
+from chaosbench.site.views import said_of
 from chaosbench.suites import Suite, TaskSpec, read_suite
 
 SAMPLES = 2000
@@ -74,8 +75,7 @@ def run_demo(folder: Path, *, suite: str, progress: Progress, forecasters: Seque
     ordered = tuple(records[name] for name in wanted)
     data = page_data(ordered)
     page = build_page(ordered, folder, data)
-    verdicts = {view["task"] or "all systems": view["verdict"] for view in data["views"]}
-    return Outcome(page, datasets, estimates, verdicts, ordered)
+    return Outcome(page, datasets, estimates, said_of(data), ordered)
 
 
 def light_forecasters() -> tuple[str, ...]:

@@ -15,6 +15,9 @@ from chaosbench.resampling import aggregate, interval, resampled
 from chaosbench.suites import metric_from
 from chaosbench.tasks import Prepared
 
+_POINTS = 1_000  # of a drawn attractor
+_ELLIPSE = 1e-6
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -77,6 +80,8 @@ def score(answers: Answers, prepared: Prepared) -> tuple[dict[str, Any], dict[st
     if isinstance(answers.windows, Checked):
         arrays["failed_at"] = answers.windows.failed_at
         arrays |= _picture(answers.windows, prepared)
+    if isinstance(answers.climate, Checked) and len(answers.climate.values):
+        arrays |= _attractors(answers.climate, prepared)
     return entries, arrays, reasons
 
 
@@ -103,6 +108,31 @@ def _picture(answer: Checked, prepared: Prepared) -> dict[str, np.ndarray]:
     truth = prepared.truth_windows()
     time = np.arange(1, truth.shape[1] + 1) * prepared.scales.dt / unit_of_time(prepared.scales)
     return {"picture_time": time, "picture_truth": truth[0, :, 0], "picture_forecast": answer.values[0, 0, :, 0]}
+
+
+def _attractors(answer: Checked, prepared: Prepared) -> dict[str, np.ndarray]:
+    """Return the first free run and its truth in a plane, (n, 2) each in half precision: what a page draws as learned and true attractor.
+
+    The plane is that of the first component and the first other one that is not its sine; of one component, its value a quarter of a period later.
+    """
+    run, truth = answer.values[0, 0, prepared.climate_dropped :], prepared.truth_climate()[0]
+    if truth.shape[1] == 1:
+        lag = min(max(1, round(prepared.scales.period / (4 * prepared.scales.dt))), len(truth) - 1)
+        run, truth = (np.stack([series[:-lag, 0], series[lag:, 0]], axis=1) for series in (run, truth))
+    else:
+        run, truth = (series[:, [0, _second(truth)]] for series in (run, truth))
+    keep = np.unique(np.linspace(0, len(truth) - 1, _POINTS).astype(int))
+    return {"picture_run": run[keep].astype(np.float16), "picture_climate": truth[keep].astype(np.float16)}
+
+
+def _second(truth: np.ndarray) -> int:
+    """Return which component of `truth` (T, D) to draw against the first: 1, or 2 where 0 and 1 lie on an ellipse, as both parts of an angle do."""
+    if truth.shape[1] == 2:
+        return 1
+    pair = truth[:, :2]
+    terms = np.column_stack([pair**2, pair])
+    residual = 1 - terms @ np.linalg.lstsq(terms, np.ones(len(terms)), rcond=None)[0]
+    return 2 if np.abs(residual).max() < _ELLIPSE else 1
 
 
 def summary(metric: Metric, scored: Scored, floor: tuple[float, float, float] | None = None) -> dict[str, Any]:

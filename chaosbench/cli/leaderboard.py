@@ -28,14 +28,18 @@ def build(
     suite: Annotated[str | None, typer.Option(metavar="SUITE", help="Which suite, when the folder holds several.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Build the leaderboard page: one static HTML file."""
+    """Build the leaderboard as static pages, without a network.
+
+    index.html is whole by itself; the pages of forecasters and systems lie beside it.
+    """
     from chaosbench.site import build_page, page_data
+    from chaosbench.site.views import said_of
 
     found = read_records(records, suite)
     data = page_data(found)
     page = build_page(found, output, data)
     if json:
-        echo_json({"page": str(page), "suite": data["suite"], "verdicts": {view["task"] or "all": view["verdict"] for view in data["views"]}})
+        echo_json({"page": str(page), "suite": data["suite"], "verdicts": said_of(data, "all")})
     else:
         typer.echo(f"{page}\n{data['views'][0]['verdict']}")
 
