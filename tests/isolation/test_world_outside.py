@@ -177,7 +177,7 @@ def test_what_is_not_confined_is_not_called_so(hostile: Any) -> None:
         (("processes", "root", "landlock"), {"process", "files", "network", "signals"}),
         (("network",), set()),
     ],
-    ids=" ".join,
+    ids=lambda names: " ".join(sorted(names)),
 )
 def test_a_missing_step_is_found_out_by_the_probes(hostile: Any, need: Callable[..., None], without: tuple[str, ...], open_layers: set[str]) -> None:
     need(*LAYERS)
