@@ -48,8 +48,11 @@ def test_a_front_seen_in_passing_is_a_front() -> None:
 
 @pytest.mark.slow
 def test_a_free_mean_adds_one_exponent_zero_and_one_dimension() -> None:
-    """5.26 by another program where the mean is free, 4.24 where it is held. A change of the mean shifts the front ever further: two of the zeros belong
-    to one direction that grows like the time, so they fall only like ln T / T, here 0.0026 after 3000 units."""
+    """5.26 by another program where the mean is free, 4.24 where it is held.
+
+    A change of the mean shifts the front ever further: two of the zeros belong to one direction that grows like the time, so they fall only like
+    ln T / T, here 0.0026 after 3000 units.
+    """
     found = LyapunovSpectrum(n_exponents=10).estimate(ks(mean_held=False), seed=1, duration=100_000.0)
     values = np.asarray(found.value)
     assert values[:5] == pytest.approx([0.0478, 0.0, 0.0, 0.0, -0.0024], abs=0.003)
