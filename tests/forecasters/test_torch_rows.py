@@ -88,7 +88,7 @@ def test_rows_of_a_product_do_not_depend_on_their_company_or_place(inner: int, o
 
 
 @pytest.mark.parametrize("name", TRAINED)
-@pytest.mark.parametrize("dimension", [1, 2, 3, 5, 8, 17])
+@pytest.mark.parametrize("dimension", [1, 3, 8, *(pytest.param(dimension, marks=pytest.mark.slow) for dimension in (2, 5, 17))])
 def test_windows_are_independent_bit_for_bit_in_any_dimension(name: str, dimension: int) -> None:
     series = np.random.default_rng(0).normal(size=(9, 200, dimension)).cumsum(1) / 10
     model = load("forecasters", name)(updates=3)
