@@ -6,6 +6,7 @@ from chaosbench.catalogue import data_folder
 from chaosbench.dynamics.reader import system
 from chaosbench.facts import load_facts
 from chaosbench.suites import Suite, metric_from, read_suite, suite_names
+from chaosbench.tasks import prepare
 
 FOR_TRIALS = "smoke"  # small enough to run while trying things out; every other suite must support conclusions
 
@@ -52,6 +53,14 @@ def test_it_has_windows_enough_for_its_claims(suite: Suite) -> None:
         if any(metric_from(label).needs == "climate" for label in suite.metrics_of(task)):
             assert task.climate_runs >= (2 if suite.name == FOR_TRIALS else 5), task.label
             assert task.climate_samples >= 20 * task.context, task.label
+
+
+@pytest.mark.slow
+def test_its_first_track_can_be_prepared(suite: Suite) -> None:
+    """Every system is simulated and observed as the task says, its metrics can be computed; five minutes for the largest suite."""
+    for task in suite.tasks:
+        if task.track == suite.tasks[0].track:
+            assert prepare(task, suite).problem.horizon >= 1
 
 
 def test_no_two_suites_share_an_identity() -> None:
